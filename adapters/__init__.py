@@ -1,0 +1,1 @@
+"""Adapters: the systems that syncd speaks to, each behind `syncd.core.ports`."""

@@ -1,0 +1,1 @@
+"""Google Contacts behind `syncd.core.ports`."""
