@@ -1,0 +1,1 @@
+"""The thin shell that acts: it knows ports, never adapters."""

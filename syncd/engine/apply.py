@@ -1,0 +1,219 @@
+"""Carry a plan out: one durable commit before each mutating request and one after it, and nothing sent twice.
+
+Google's writes come first, then the CRM's, each CRM call in its own turn. A step counts as done when its last write is;
+until then its bases stay where they were, so that an interrupted step is simply planned again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import msgspec
+
+from syncd.core import match
+from syncd.core.contact import Record, RecordId, Side
+from syncd.core.delta import digest
+from syncd.core.errors import Claimed, SyncError
+from syncd.core.ports import CallItem, Create, Enter, Lease, Leave, Missing, Outcome, Stale, Unknown, Unsent, Update
+from syncd.core.step import Hold, Planned
+from syncd.engine.partners import read_bodies
+from syncd.engine.pull import Wanted, point_read, pull, server_now
+from syncd.engine.run import Run, turn
+from syncd.engine.settle import settle
+from syncd.engine.ticket import Pair, Ticket, final_link, ticket_of, writes
+
+CHUNK = 1_000
+"""Steps in hand at once: one group membership call, five batches of creates."""
+RESENDS = 3
+"""How often an item that was not applied for another item's fault is sent again within a run."""
+
+
+def apply(run: Run, plan: str, total: int, wanted: dict[Side, Wanted]) -> None:
+    """Carry out every step of the kept plan. Items that met a moved world count into `run.replans`."""
+    done = 0
+    for chunk in _chunks(run.store.kept_steps(plan)):
+        tickets = [t for p in chunk if (t := _ticket(run, p)) is not None]
+        doubtful = _send_all(run, Side.GOOGLE, run.google_lease, writes(run, tickets, Side.GOOGLE))
+        point_read(run.store, run.google, run.google_lease, doubtful, run.now())
+        _send_in_turns(run, writes(run, tickets, Side.CRM), wanted[Side.CRM])
+        done += len(chunk)
+        run.show("writing", done, total)
+        if run.stop():
+            run.replans += 1
+            return
+
+
+def _chunks(steps: Iterator[Planned]) -> Iterator[list[Planned]]:
+    while chunk := list(itertools.islice(steps, CHUNK)):
+        yield chunk
+
+
+def _ticket(run: Run, planned: Planned) -> Ticket | None:
+    """None for a step that needs no request: it is settled here and now."""
+    step = planned.step
+    if step.hold is not None:
+        _hold(run, planned, step.hold)
+        return None
+    ticket = ticket_of(run, planned)
+    if ticket.owed:
+        return ticket
+    run.report.conflicts += len(step.conflicts)
+    run.report.linked += step.partner
+    run.store.settle_step(run.google_lease, run.account, step, final_link(ticket), run=run.id)
+    return None
+
+
+def _hold(run: Run, planned: Planned, hold: Hold) -> None:
+    link = planned.case.link
+    if link is not None:
+        if link.hold != hold:
+            run.store.settle_step(run.google_lease, run.account, planned.step, msgspec.structs.replace(link, hold=hold))
+            run.tell("SY211", reason=hold.reason.value, link=link.id)
+        return
+    side, presence = (Side.CRM, planned.case.crm) if planned.case.crm.record else (Side.GOOGLE, planned.case.google)
+    if presence.record is not None:
+        lease, record = run.google_lease, presence.record.id
+        run.store.hold_newcomer(lease, run.account, side, record, hold, presence.digest)
+
+
+# ------------------------------------------------------------------------------------------------- the CRM's turns
+
+
+def _send_in_turns(run: Run, pairs: list[Pair], wanted: Wanted) -> None:
+    """The CRM's calls: before each one a reading, so that nothing is written over what we have not seen."""
+    owners = {id(w): t for t, w in pairs}
+    for call in run.crm.remote.split([w for _, w in pairs]) if pairs else ():
+        with turn(run.store, run.crm, run.id, run.now, run.sleep, run.beat) as lease:
+            pull(run.store, run.crm, lease, wanted, run.now(), beat=partial(run.keep, lease))
+            batch = _still_true(run, [(owners[id(w)], w) for w in call if not owners[id(w)].failed])
+            doubtful = _send_all(run, Side.CRM, lease, batch)
+            point_read(run.store, run.crm, lease, doubtful, run.now())
+        if run.stop():
+            run.replans += 1
+            return
+
+
+def _still_true(run: Run, batch: list[Pair]) -> list[Pair]:
+    """Drop what the reading just before has overtaken; the next plan sees it."""
+    current = _current_digests(run, [w.record for _, w in batch if isinstance(w, Update)])
+    for ticket, write in batch:
+        overtaken = (isinstance(write, Update) and current.get(write.record.id) != digest(write.record)) or (
+            isinstance(write, Create) and _partner_appeared(run, ticket)
+        )
+        if overtaken:
+            _overtaken(run, ticket)
+    return [(t, w) for t, w in batch if not t.failed]
+
+
+def _overtaken(run: Run, ticket: Ticket) -> None:
+    ticket.failed = True
+    run.replans += 1
+
+
+def _current_digests(run: Run, records: Sequence[Record]) -> dict[RecordId, str]:
+    """The CRM's content now; a contact out of scope has no body in the mirror and is read."""
+    return {i: digest(r) for i, r in read_bodies(run, Side.CRM, {r.id for r in records}).items()}
+
+
+def _partner_appeared(run: Run, ticket: Ticket) -> bool:
+    """Whether the CRM meanwhile has a contact for this newcomer (another user brought the same person)."""
+    record = ticket.before(Side.GOOGLE)
+    if record is None or ticket.planned.case.link is not None:
+        return False
+    hits = {i for ids in run.store.candidates(run.crm.id, match.keys(record)).values() for i in ids}
+    bodies = read_bodies(run, Side.CRM, hits)
+    candidates = [bodies[i] for i in sorted(bodies)]
+    return match.judge(record, Side.GOOGLE, candidates, run.settings.lens, crm_tenant=run.tenant) is not None
+
+
+# ------------------------------------------------------------------------------------------------- calls
+
+
+def _send_all(run: Run, side: Side, lease: Lease, pairs: list[Pair]) -> list[RecordId]:
+    """Send until nothing is left over for another item's fault. Returns records to be read again."""
+    doubtful: list[RecordId] = []
+    for _attempt in range(RESENDS):
+        if not pairs:
+            return doubtful
+        owners = {id(w): t for t, w in pairs}
+        left: list[Pair] = []
+        for call in run.source(side).remote.split([w for _, w in pairs]):
+            ready = [(owners[id(w)], w) for w in call if not owners[id(w)].failed]
+            if ready:
+                unsent, doubts = _one_call(run, side, lease, ready)
+                left.extend(unsent)
+                doubtful.extend(doubts)
+            if run.stop():
+                return doubtful
+        pairs = left
+    for ticket, _write in pairs:
+        _overtaken(run, ticket)
+    return doubtful
+
+
+def _one_call(run: Run, side: Side, lease: Lease, batch: list[Pair]) -> tuple[list[Pair], list[RecordId]]:
+    """Intent, one request, outcome. Returns what was not applied and may go again, and what must be read again."""
+    run.keep(lease)
+    try:
+        call, items = _open(run, side, lease, batch)
+    except Claimed as claimed:
+        for number in claimed.items:
+            _overtaken(run, batch[number][0])
+        return [pair for pair in batch if not pair[0].failed], []
+    try:
+        outcomes = run.source(side).remote.send(tuple(w for _, w in batch))
+    except SyncError:
+        _settle(run, side, lease, call, batch, items, [Unsent()] * len(batch))
+        raise
+    _settle(run, side, lease, call, batch, items, outcomes)
+    run.keep(lease)
+    return _leftovers(batch, outcomes)
+
+
+def _open(run: Run, side: Side, lease: Lease, batch: list[Pair]) -> tuple[str, tuple[CallItem, ...]]:
+    """Durable before the request: what is asked for, what it writes over, and who is being made."""
+    sent_at = server_now(run.store.source(run.source(side).id, side), run.now())
+    items = [CallItem(t.planned.step, w, t.link.id) for t, w in batch]
+    on_crm = side is Side.CRM
+    claims = {i: _claims(run, t) for i, (t, w) in enumerate(batch) if on_crm and isinstance(w, Create)}
+    call, opened = run.store.open_call(lease, run.account, run.id, side, items, sent_at, claims=claims)
+    for (ticket, _write), item in zip(batch, opened, strict=True):
+        ticket.link = msgspec.structs.replace(ticket.link, id=item.link)
+    return call, opened
+
+
+def _claims(run: Run, ticket: Ticket) -> tuple[str, ...]:
+    record = ticket.before(Side.GOOGLE)
+    return () if record is None else match.strong_keys(record, run.settings.lens)
+
+
+def _settle(
+    run: Run,
+    side: Side,
+    lease: Lease,
+    call: str,
+    batch: list[Pair],
+    items: Sequence[CallItem],
+    outcomes: Sequence[Outcome],
+) -> None:
+    """Durable after the reply."""
+    joined = zip(batch, items, outcomes, strict=True)
+    results = [settle(run, side, ticket, item, outcome) for (ticket, _write), item, outcome in joined]
+    run.store.settle_call(lease, call, results, run.now())
+
+
+def _leftovers(batch: list[Pair], outcomes: Sequence[Outcome]) -> tuple[list[Pair], list[RecordId]]:
+    unsent = [pair for pair, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, Unsent)]
+    doubtful = [
+        record_of(write)
+        for (_ticket, write), outcome in zip(batch, outcomes, strict=True)
+        if isinstance(outcome, Stale | Missing | Unknown) and not isinstance(write, Create)
+    ]
+    return unsent, doubtful
+
+
+def record_of(write: Update | Enter | Leave) -> RecordId:
+    """Whom a write is about."""
+    return write.record.id if isinstance(write, Update) else write.record
