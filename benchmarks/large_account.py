@@ -1,0 +1,84 @@
+"""One account with many contacts: the first sync, and one with nothing to do; time, memory, requests.
+
+    .venv/bin/python benchmarks/large_account.py 25000
+
+Both sandbox servers run in this process, syncd in one of its own, so that the memory shown is syncd's alone. Prints one
+JSON object per run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from syncd.cli.demo.stage import ANNA, EMAIL, MOBILE, Stage
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(count: int) -> None:
+    """Fill the CRM, then sync twice."""
+    with tempfile.TemporaryDirectory() as folder, Stage(Path(folder), players=(ANNA,)) as stage:
+        fill(stage, count)
+        stage.connect_quietly(ANNA)
+        for what in ("first sync", "nothing to do"):
+            stage.crm.reset_log()
+            stage.google.reset_log()
+            print(json.dumps({"run": what, "contacts": count} | measured(stage), ensure_ascii=False), flush=True)
+
+
+def fill(stage: Stage, count: int) -> None:
+    """`count` tagged contacts, each with a note, an e-mail and a phone."""
+    ids = [str(uuid.UUID(int=n + 1, version=4)) for n in range(count)]
+    people = [
+        {
+            "Id": key,
+            "Name": f"Given{n} Family{n}",
+            "GivenName": f"Given{n}",
+            "Surname": f"Family{n}",
+            "Notes": f"No {n}",
+        }
+        for n, key in enumerate(ids)
+    ]
+    rows = [
+        {"Id": str(uuid.uuid4()), "ContactId": key, "CommunicationTypeId": kind, "Number": number}
+        for n, key in enumerate(ids)
+        for kind, number in ((EMAIL, f"p{n}@example.com"), (MOBILE, f"+1202{n:07d}"))
+    ]
+    tags = [{"Id": str(uuid.uuid4()), "EntityId": key, "TagId": stage.tags["anna"]} for key in ids]
+    stage.crm.load("Contact", people)
+    stage.crm.load("ContactCommunication", rows)
+    stage.crm.load("ContactInTag", tags)
+
+
+def measured(stage: Stage) -> dict[str, Any]:
+    """One `syncd sync` as a process: its report, its memory at most, and what the servers saw."""
+    command = [sys.executable, "-m", "syncd", "sync", ANNA.account, "--json"]
+    began = time.monotonic()
+    with subprocess.Popen(command, cwd=ROOT, env=stage.environ, stdout=subprocess.PIPE) as process:
+        out = process.stdout.read() if process.stdout is not None else b""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    calls = Counter(entry["api"] or entry["path"] for entry in stage.google.log)
+    crm = Counter(f"{entry.method} {entry.path.rpartition('/odata/')[2]}" for entry in stage.crm.log)
+    return {
+        "report": json.loads(out) if out else None,
+        "exit": process.returncode,
+        "wall_seconds": round(time.monotonic() - began, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "peak_megabytes": usage.ru_maxrss // 1024,
+        "google": dict(calls),
+        "crm": dict(crm),
+    }
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 25_000)
