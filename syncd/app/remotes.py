@@ -31,8 +31,10 @@ class Crms:
         return self._source(key)
 
     def reader(self, name: str) -> Source:
-        """The CRM as it is read for all its accounts."""
-        return self._source((name, CompanyRule.LINK, "", ""))
+        """The CRM as it is read for all its accounts, with the column in which one of them keeps companies as text."""
+        mine = (a for a in self._config.accounts.values() if a.crm == name and a.company is CompanyRule.TEXT)
+        column = next((a.company_column for a in mine if a.company_column), "")
+        return self._source((name, CompanyRule.TEXT if column else CompanyRule.LINK, column, ""))
 
     def _source(self, key: Key) -> Source:
         name = key[0]

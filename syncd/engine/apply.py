@@ -59,6 +59,8 @@ def _ticket(run: Run, planned: Planned) -> Ticket | None:
     ticket = ticket_of(run, planned)
     if ticket.owed:
         return ticket
+    if planned.case.link is None and not step.partner:  # a newcomer that says nothing, or may not go across: no link
+        return None
     run.report.conflicts += len(step.conflicts)
     run.report.linked += step.partner
     run.store.settle_step(run.google_lease, run.account, step, final_link(ticket), run=run.id)

@@ -22,6 +22,7 @@ from syncd.config import Config, load
 from syncd.core.contact import Side
 from syncd.sandbox.creatio.seed import COMMUNICATION_TYPES
 from syncd.sandbox.google.users import User
+from syncd.sandbox.wire import Clock, Handler, Reply, Request
 from tests.e2e.nursery import Nursery
 
 FAR = 86_400.0
@@ -311,6 +312,39 @@ class World(Stage):
         traffic.crm = Counter(self.crm.counters)
         traffic.crm_requests = sum(1 for e in self.crm.log if "/odata" in e.path)
         traffic.google_requests = sum(traffic.google.values())
+
+    @contextlib.contextmanager
+    def sizes(self) -> Iterator[list[int]]:
+        """The sizes of all bodies that both servers receive and give inside the block."""
+        counted: list[int] = []
+
+        def counting(handler: Handler) -> Handler:
+            def handled(request: Request, clock: Clock) -> Reply:
+                reply = handler(request, clock)
+                counted.extend((len(request.body), len(reply.body)))
+                return reply
+
+            return handled
+
+        with contextlib.ExitStack() as stack:
+            for served in (self.google_http, self.crm_http):
+                stack.enter_context(served.wrapped(counting))
+            yield counted
+
+    @contextlib.contextmanager
+    def crm_bodies(self) -> Iterator[list[bytes]]:
+        """The bodies of all requests to the CRM inside the block."""
+        bodies: list[bytes] = []
+
+        def keeping(handler: Handler) -> Handler:
+            def handled(request: Request, clock: Clock) -> Reply:
+                bodies.append(request.body)
+                return handler(request, clock)
+
+            return handled
+
+        with self.crm_http.wrapped(keeping):
+            yield bodies
 
     def expect_silence(self, *accounts: str) -> None:
         """A sync now changes nothing anywhere: all that was to be said is said."""

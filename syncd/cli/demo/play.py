@@ -70,6 +70,7 @@ class Play:
     _sees: Callable[[Play], Sight] | None = None
     _shown: Sight | None = None
     _log_at: int = 0
+    _scene_at: int = 0
 
     # -------------------------------------------------------------------------------------------- the whole
 
@@ -85,6 +86,7 @@ class Play:
         self.scenes.append(told)
         self.teller.scene(told)
         self._sees, self._log_at = scene.sees, len(self.stage.daemon_log())
+        self._scene_at = self._log_at
         try:
             self._raise_daemon()
             told.before, self._shown = scene.sees(self), None
@@ -170,6 +172,10 @@ class Play:
         """What syncd wrote over or set aside for this account, the newest first."""
         with self.app() as app:
             return app.store.history(AccountName(player.account), run=None, record=None, limit=200)
+
+    def found_again(self) -> int:
+        """How many contacts of this scene, by syncd's log, were found after their answer was lost."""
+        return sum(1 for _event in events(self.stage.daemon_log()[self._scene_at :], ADOPTED))
 
     # -------------------------------------------------------------------------------------------- running
 

@@ -36,7 +36,8 @@ def _lost_reply(play: Play) -> None:
     play.check(
         "the answer was lost, and the run said so", ok=play.stage.google.faults.hits["drop"] == 1 and doubts == 1
     )
-    play.check("the next one found her by the marker it had put on her", ok=seen.rows["Zoë Quist"] == BOTH)
+    found = seen.rows["Zoë Quist"] == BOTH and play.found_again() == 1
+    play.check("the next one found her by the marker it had put on her", ok=found)
     play.check("she is there once, and there is no twin", ok=_once(play, _LOST))
 
 
@@ -76,6 +77,7 @@ def _kill(play: Play) -> None:
     undone = half.rows[_MOVED[0]] != BOTH
     play.check("part of the work was still undone then", ok=undone)
     play.check("the next run finished it", ok=all(cells == BOTH for cells in seen.rows.values()))
+    play.check("what the dead daemon had made was found by its marker", ok=play.found_again() == len(_NEW))
     play.check("nobody is there twice", ok=_once(play, (*_NEW, *_MOVED)))
 
 
