@@ -64,7 +64,12 @@ class Told:
 
 
 class Memory:
-    """One side. `clock` counts microseconds up by one second a change, so that stamps differ and order is known."""
+    """One side. `clock` counts microseconds up by one second a change, so that stamps differ and order is known.
+
+    What real servers do may be switched on: `companies` are those the CRM has a row for (None: every name has one),
+    `labels_in_delta` tells whether group changes show in what changed, `hidden` contacts are listed and cannot be read,
+    and so many readings as `torn` says list one member only.
+    """
 
     def __init__(self, side: Side, capabilities: Capabilities = EVERYTHING, *, tenant: str = "memory") -> None:
         self.side = side
@@ -74,6 +79,11 @@ class Memory:
         self.scopes: dict[ScopeId, str] = {}
         self.members: dict[ScopeId, dict[RecordId, str]] = {}
         self.clock = itertools.count(1_700_000_000_000_000, 1_000_000)
+        self.companies: set[str] | None = None
+        self.labels_in_delta = True
+        self.hidden: set[RecordId] = set()
+        self.torn = 0
+        self._founded: list[tuple[int, str]] = []
         self._tenant = tenant
         self._touched: list[tuple[int, RecordId]] = []
         self._tick = 0
@@ -101,6 +111,18 @@ class Memory:
     def part(self, record: RecordId, scope: ScopeId) -> None:
         self.members[scope].pop(record, None)
         self._touch(record, stamp=True)
+
+    def found(self, company: str) -> None:
+        """The CRM gets a row for this company."""
+        self.companies = {*(self.companies or ()), company}
+        self._tick += 1
+        self._founded.append((self._tick, company))
+
+    def drop(self, scope: ScopeId) -> None:
+        """The tag or group itself is deleted."""
+        for record in [*self.members[scope]]:
+            self.part(record, scope)
+        del self.scopes[scope], self.members[scope]
 
     def forget_cursors(self) -> None:
         """As when a sync token expires."""
@@ -135,14 +157,24 @@ class Memory:
         touched = [r for t, r in self._touched if t > since] if cursor is not None else list(self.records)
         ids = sorted(dict.fromkeys(touched))
         pages = [self._page(ids[i : i + PAGE], interest) for i in range(0, len(ids), PAGE)]
-        listed = interest.scopes if self.side is Side.CRM else ()
-        pages.append(Page(members=tuple(self._listing(listed))))
-        ending = Ending({"tick": self._tick}, snapshot=cursor is None, listed=tuple(listed), server_now=self._now())
+        listed = tuple(s for s in interest.scopes if s in self.scopes) if self.side is Side.CRM else ()
+        members = tuple(self._listing(listed))
+        if self.torn:
+            members, self.torn = members[:1], self.torn - 1
+        pages.append(Page(members=members))
+        ending = Ending(
+            {"tick": self._tick},
+            snapshot=cursor is None,
+            listed=listed,
+            server_now=self._now(),
+            unseen=tuple(s for s in interest.scopes if self.side is Side.CRM and s not in self.scopes),
+            names=None if cursor is None else tuple(name for tick, name in self._founded if tick > since),
+        )
         return Told(pages, ending)
 
     def fetch(self, ids: Sequence[RecordId]) -> dict[RecordId, Record | None]:
         self.requests += 1
-        return {i: self._told(self.records[i]) if i in self.records else None for i in ids}
+        return {i: self._told(self.records[i]) if i in self.records and i not in self.hidden else None for i in ids}
 
     def split(self, writes: Sequence[Write]) -> list[tuple[Write, ...]]:
         calls: list[tuple[Write, ...]] = []
@@ -165,6 +197,8 @@ class Memory:
             return self._update(write)
         if write.record not in self.records:
             return Done() if isinstance(write, Leave) else Missing()
+        if isinstance(write, Enter | Leave) and write.scope not in self.scopes:
+            return Missing()
         if isinstance(write, Enter):
             row = self.members[write.scope].setdefault(write.record, uuid.uuid4().hex)
             self._touch(write.record, stamp=True)
@@ -175,9 +209,9 @@ class Memory:
     def _create(self, write: Create) -> Outcome:
         key = write.id or RecordId(uuid.uuid4().hex[:16])
         if key not in self.records:
-            self._put(key, write.units, (write.anchor,) if write.anchor else ())
+            self._put(key, self._placed(write.units), (write.anchor,) if write.anchor else ())
         rows = tuple(self.members[s].setdefault(key, uuid.uuid4().hex) for s in write.scopes)
-        return Done(self._told(self.records[key]), rows)
+        return Done(self._told(self.records[key]), rows, self._lacks(write.units))
 
     def _update(self, write: Update) -> Outcome:
         record = self.records.get(write.record.id)
@@ -185,8 +219,20 @@ class Memory:
             return Missing()
         if self.capabilities.guarded and digest(record) != digest(write.record):
             return Stale()
-        self._put(record.id, changed(record.units, write.changes), record.anchors)
-        return Done(self._told(self.records[record.id]))
+        units = self._placed(changed(record.units, write.changes))
+        if digest(msgspec.structs.replace(record, units=units)) != digest(record):
+            self._put(record.id, units, record.anchors)
+        asked = tuple(c.new for c in write.changes if c.new is not None)
+        return Done(self._told(self.records[record.id]), unholdable=self._lacks(asked))
+
+    def _lacks(self, units: Sequence[Unit]) -> bool:
+        return self.companies is not None and any(
+            u.field is Field.JOB and u.value[0] and u.value[0] not in self.companies for u in units
+        )
+
+    def _placed(self, units: Sequence[Unit]) -> tuple[Unit, ...]:
+        """What is left of them where a company has no row."""
+        return tuple(msgspec.structs.replace(u, value=("", *u.value[1:])) if self._lacks([u]) else u for u in units)
 
     def _kept(self, old: Record | None, units: Sequence[Unit]) -> tuple[Unit, ...]:
         """A user's edit keeps the row of a value that stays."""
@@ -217,6 +263,8 @@ class Memory:
         return msgspec.structs.replace(bare, native=uuid.uuid4().hex) if listed and not unit.native else bare
 
     def _touch(self, record: RecordId, *, stamp: bool = False) -> None:
+        if stamp and not self.labels_in_delta:
+            return
         self._tick += 1
         self._touched.append((self._tick, record))
         if stamp and self.side is Side.GOOGLE and record in self.records:
@@ -232,7 +280,7 @@ class Memory:
         return msgspec.structs.replace(record, scopes=tuple(s for s, rows in self.members.items() if record.id in rows))
 
     def _page(self, ids: Sequence[RecordId], interest: Interest) -> Page:
-        there = [self._told(self.records[i]) for i in ids if i in self.records]
+        there = [self._told(self.records[i]) for i in ids if i in self.records and i not in self.hidden]
         if self.side is Side.GOOGLE:
             return Page(records=tuple(there), gone=tuple(i for i in ids if i not in self.records))
         wanted = interest.known([r.id for r in there]) | {r.id for r in there if self._scoped(r.id, interest)}

@@ -1,6 +1,8 @@
-"""One account with many contacts: the first sync, and one with nothing to do; time, memory, requests.
+"""One account with many contacts: the first sync, and runs with nothing to do; time, memory, requests.
 
-    .venv/bin/python benchmarks/large_account.py 25000
+    .venv/bin/python benchmarks/large_account.py 25000 crm      from the CRM to Google
+    .venv/bin/python benchmarks/large_account.py 25000 google   from Google to the CRM
+    .venv/bin/python benchmarks/large_account.py 25000 link     the same people on both sides already
 
 Both sandbox servers run in this process, syncd in one of its own, so that the memory shown is syncd's alone. Prints one
 JSON object per run.
@@ -22,20 +24,40 @@ from typing import Any
 from syncd.cli.demo.stage import ANNA, EMAIL, MOBILE, Stage
 
 ROOT = Path(__file__).resolve().parents[1]
+RUNS = ("first sync", "nothing to do", "nothing to do, later")
+SETTLED = 1800.0
+"""Seconds after which the CRM's overlap has passed."""
 
 
-def main(count: int) -> None:
-    """Fill the CRM, then sync twice."""
+def main(count: int, where: str) -> None:
+    """Fill one side, or both with the same people; then sync, and sync again with nothing to do.
+
+    The third run comes hours later by the servers' clocks: right after a change the CRM is read with an overlap.
+    """
     with tempfile.TemporaryDirectory() as folder, Stage(Path(folder), players=(ANNA,)) as stage:
-        fill(stage, count)
+        if where in ("crm", "link"):
+            fill_crm(stage, count)
+        if where in ("google", "link"):
+            fill_google(stage, count)
         stage.connect_quietly(ANNA)
-        for what in ("first sync", "nothing to do"):
+        for what in RUNS:
+            if what == RUNS[-1]:
+                pass_time(stage)
             stage.crm.reset_log()
             stage.google.reset_log()
-            print(json.dumps({"run": what, "contacts": count} | measured(stage), ensure_ascii=False), flush=True)
+            told = {"run": what, "filled": where, "contacts": count} | measured(stage)
+            print(json.dumps(told, ensure_ascii=False), flush=True)
 
 
-def fill(stage: Stage, count: int) -> None:
+def pass_time(stage: Stage) -> None:
+    """Hours without a change, and one reading that notices so."""
+    for _ in range(2):
+        stage.clock.advance(SETTLED)
+        stage.crm_clock.advance(SETTLED)
+        measured(stage)
+
+
+def fill_crm(stage: Stage, count: int) -> None:
     """`count` tagged contacts, each with a note, an e-mail and a phone."""
     ids = [str(uuid.UUID(int=n + 1, version=4)) for n in range(count)]
     people = [
@@ -57,6 +79,22 @@ def fill(stage: Stage, count: int) -> None:
     stage.crm.load("Contact", people)
     stage.crm.load("ContactCommunication", rows)
     stage.crm.load("ContactInTag", tags)
+
+
+def fill_google(stage: Stage, count: int) -> None:
+    """The same people in the group."""
+    user = stage.google.user(ANNA.email)
+    group = user.create_group("Creatio")
+    for n in range(count):
+        user.create(
+            {
+                "names": [{"givenName": f"Given{n}", "familyName": f"Family{n}"}],
+                "biographies": [{"value": f"No {n}"}],
+                "emailAddresses": [{"value": f"p{n}@example.com"}],
+                "phoneNumbers": [{"value": f"+1202{n:07d}", "type": "mobile"}],
+                "memberships": [{"contactGroupMembership": {"contactGroupResourceName": group}}],
+            }
+        )
 
 
 def measured(stage: Stage) -> dict[str, Any]:
@@ -81,4 +119,4 @@ def measured(stage: Stage) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 25_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 25_000, sys.argv[2] if len(sys.argv) > 2 else "crm")

@@ -16,7 +16,7 @@ from state.keys import hashed
 from state.mirror import Mirror, wanted_scopes
 from state.part import Part, fence, sources_of
 from state.planning import CLAIM
-from state.rows import chunks
+from state.rows import among, chunks, delete_each
 from state.schema import call as call_table
 from state.schema import call_item, claim, record, source
 from state.schema import link as link_table
@@ -44,15 +44,26 @@ class Result(NamedTuple):
 
 
 class ApplyingPart(Part):
-    """`Store.settle_step`, `open_call`, `settle_call`, `open_calls`."""
+    """`Store.settle_step`, `settle_steps`, `open_call`, `settle_call`, `open_calls`."""
 
     def settle_step(self, lease: Lease, account: AccountName, step: Step, link: Link, run: str = "") -> Link:
+        return self._settle_steps(lease, account, [(step, link)], run)[0]
+
+    def settle_steps(
+        self, lease: Lease, account: AccountName, steps: Sequence[tuple[Step, Link]], run: str = ""
+    ) -> None:
+        self._settle_steps(lease, account, steps, run)
+
+    def _settle_steps(
+        self, lease: Lease, account: AccountName, steps: Sequence[tuple[Step, Link]], run: str
+    ) -> list[Link]:
+        occasion = history.Occasion(run, account, self._clock())
         with self.db.write() as connection:
             fence(connection, lease)
-            stored = links.put(connection, link, links.told(step))
-            if not step.writes:  # otherwise its calls have told them
-                occasion = history.Occasion(run, account, self._clock())
-                history.write(connection, history.of_conflicts(occasion, 0, stored.id, step))
+            stored = links.put_all(connection, [(link, links.told(step)) for step, link in steps])
+            told = [(step, link) for (step, _), link in zip(steps, stored, strict=True) if not step.writes]
+            rows = [row for step, link in told for row in history.of_conflicts(occasion, 0, link.id, step)]
+            history.write(connection, rows)  # those of the other steps their calls have told
         return stored
 
     def open_call(
@@ -88,21 +99,23 @@ class ApplyingPart(Part):
         claims: Mapping[int, Sequence[str]],
     ) -> None:
         """The strong keys of contacts about to be made, so that no other account makes the same one meanwhile."""
+        asked = {n: [hashed(self._pepper, CLAIM, key) for key in dict.fromkeys(keys)] for n, keys in claims.items()}
+        held = _holders(connection, source_id, [key for hashes in asked.values() for key in hashes])
         taken = []
-        for number, keys in claims.items():
+        intents: dict[str, None] = {}
+        for number, hashes in asked.items():
             write = items[number].write
             intent = write.intent if isinstance(write, Create) else ""
-            hashes = [hashed(self._pepper, CLAIM, key) for key in dict.fromkeys(keys)]
-            held = sa.select(claim.c.key).where(claim.c.source == source_id, claim.c.key.in_(hashes))
-            if connection.execute(held.where(claim.c.intent != intent)).first() is not None:
+            if any(held.get(key, intent) != intent for key in hashes):
                 taken.append(number)
                 continue
-            connection.execute(sa.delete(claim).where(claim.c.source == source_id, claim.c.intent == intent))
-            if hashes:
-                rows = [{"source": source_id, "key": key, "intent": intent} for key in hashes]
-                connection.execute(sa.insert(claim), rows)
+            intents[intent] = None
+            held.update(dict.fromkeys(hashes, intent))
         if taken:
             raise Claimed("somebody is making the same contact at this moment", tuple(taken))
+        delete_each(connection, claim, [{"source": source_id, "intent": intent} for intent in intents])
+        for rows in chunks({"source": source_id, "key": k, "intent": i} for k, i in held.items() if i in intents):
+            connection.execute(sa.insert(claim), rows)
 
     def settle_call(self, lease: Lease, call: str, results: Sequence[Settled], now: float) -> None:
         with self.db.write() as connection:
@@ -114,8 +127,7 @@ class ApplyingPart(Part):
             known = _settle_links(connection, opened, numbered)
             _settle_mirror(connection, mirror, numbered)
             _settle_links_again(connection, mirror, numbered, known)
-            for result in numbered:
-                _settle_item(connection, opened, result, known.get(result.number, 0))
+            _settle_items(connection, opened, numbered, known)
             _close(connection, opened)
             mirror.finish(but=opened.account)
 
@@ -127,6 +139,15 @@ class ApplyingPart(Part):
 
 
 # ---------------------------------------------------------------------------------------------- before the request
+
+
+def _holders(connection: Connection, source_id: SourceId, keys: Sequence[bytes]) -> dict[bytes, str]:
+    """Whose each of these keys is; those that nobody claims are not in the answer."""
+    found: dict[bytes, str] = {}
+    for some in chunks(dict.fromkeys(keys)):
+        held = sa.select(claim.c.key, claim.c.intent).where(claim.c.source == source_id, claim.c.key.in_(some))
+        found.update((bytes(row.key), row.intent) for row in connection.execute(held))
+    return found
 
 
 def _check_target(connection: Connection, lease: Lease, account: AccountName, side: Side) -> None:
@@ -142,7 +163,9 @@ def _with_links(
     """Creates have a `creating` link from now on, with the id the record will get where that is ours to choose."""
     creates = [(n, item, item.write) for n, item in enumerate(items) if isinstance(item.write, Create)]
     numbers = [item.link for _, item, _ in creates if item.link]
-    known = {link.id: link for chunk in chunks(numbers) for link in links.read(connection, link_table.c.id.in_(chunk))}
+    known = {
+        link.id: link for chunk in chunks(numbers) for link in links.read(connection, among(link_table.c.id, chunk))
+    }
     asked = []
     for _, item, write in creates:
         step = item.step
@@ -166,7 +189,7 @@ def _is_linked(connection: Connection, account: AccountName, fresh: Sequence[Lin
         (link_table.c.google_id, [x.google_id for x in fresh]),
     ):
         for chunk in chunks(i for i in ids if i is not None):
-            found = sa.select(link_table.c.id).where(link_table.c.account == account, column.in_(chunk)).limit(1)
+            found = sa.select(link_table.c.id).where(link_table.c.account == account, among(column, chunk)).limit(1)
             if connection.execute(found).first() is not None:
                 return True
     return False
@@ -265,18 +288,19 @@ def _settle_links_again(
     links.put_all(connection, asked)
 
 
-def _settle_item(connection: Connection, opened: Opened, result: Result, link: int) -> None:
-    """History, claims, and the item itself, which is over unless its outcome is unknown."""
-    settled, write = result.settled, result.settled.item.write
-    name = type(settled.outcome).__name__.lower()
+def _settle_items(connection: Connection, opened: Opened, results: Sequence[Result], known: Mapping[int, int]) -> None:
+    """History, claims, and the items themselves, which are over unless their outcome is unknown."""
+    became = {number: _ending(settled, known.get(number, 0)) for number, settled in results}
+    history.complete(connection, opened.id, became)
+    over = [(number, settled) for number, settled in results if not isinstance(settled.outcome, Unknown)]
+    delete_each(connection, call_item, [{"call": opened.id, "item": number} for number, _ in over])
+    creates = [settled.item.write for _, settled in over if isinstance(settled.item.write, Create)]
+    delete_each(connection, claim, [{"source": opened.source, "intent": write.intent} for write in creates])
+
+
+def _ending(settled: Settled, link: int) -> history.Ending:
     made = settled.record.id if settled.record is not None else None
-    history.complete(connection, opened.id, result.number, name, link=link, record=made)
-    mine = (call_item.c.call == opened.id, call_item.c.item == result.number)
-    if isinstance(settled.outcome, Unknown):
-        return
-    connection.execute(sa.delete(call_item).where(*mine))
-    if isinstance(write, Create):
-        connection.execute(sa.delete(claim).where(claim.c.source == opened.source, claim.c.intent == write.intent))
+    return history.Ending(type(settled.outcome).__name__.lower(), link, made)
 
 
 def _close(connection: Connection, opened: Opened) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 from state import codec
 from state.links import pairs_of, to_link
 from state.part import Sources, sources_of
-from state.rows import chunks, columns_of
+from state.rows import among, chunks, columns_of
 from state.schema import account, account_pair, link, membership, newcomer_hold, record
 from syncd.core.contact import AccountName, RecordId, ScopeId, Side
 from syncd.core.step import Case, HoldReason, Presence
@@ -64,10 +64,10 @@ class Shelf:
         pairs: Mapping[ScopeId, tuple[int, ...]],
     ) -> None:
         columns = (record.c.id, record.c.body, record.c.digest, record.c.gone)
-        for row in connection.execute(sa.select(*columns).where(record.c.source == source, record.c.id.in_(ids))):
+        for row in connection.execute(sa.select(*columns).where(record.c.source == source, among(record.c.id, ids))):
             self._bodies[row.id] = Body(row.body, row.digest, row.gone)
         places = (membership.c.record, membership.c.scope, membership.c.rows)
-        there = (membership.c.source == source, membership.c.record.in_(ids))
+        there = (membership.c.source == source, among(membership.c.record, ids))
         for place in connection.execute(sa.select(*places).where(*there)):
             for pair in pairs.get(place.scope, ()):
                 self._rows[place.record][pair] = codec.to_words(place.rows)
@@ -130,7 +130,7 @@ class Newcomers:
 
 def _refused(connection: Connection, account: AccountName, side: Side, ids: Collection[RecordId]) -> dict[str, str]:
     """The refused contents of newcomers, by record."""
-    mine = (newcomer_hold.c.account == account, newcomer_hold.c.side == side.value, newcomer_hold.c.record.in_(ids))
+    mine = (newcomer_hold.c.account == account, newcomer_hold.c.side == side.value, among(newcomer_hold.c.record, ids))
     rows = connection.execute(sa.select(newcomer_hold).where(*mine))
     holds = ((row.record, row.digest, codec.to_hold(row.hold)) for row in rows)
     return {record: digest for record, digest, hold in holds if hold is not None and hold.reason is HoldReason.REFUSED}

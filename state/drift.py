@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
-from state.rows import chunks, columns_of
+from state.rows import among, chunks, columns_of
 from state.schema import account, account_pair, link, link_pair, membership, record
 from syncd.core.contact import AccountName, Side
 
@@ -16,7 +16,7 @@ from syncd.core.contact import AccountName, Side
 def recompute(connection: Connection, links: Sequence[int]) -> None:
     """Set `adrift` of these links; called by every transaction that moved what it depends on."""
     for ids in chunks(links):
-        connection.execute(_update().where(link.c.id.in_(ids)))
+        connection.execute(_update().where(among(link.c.id, ids)))
 
 
 def recompute_account(connection: Connection, name: AccountName) -> None:

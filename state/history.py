@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from state import codec
-from state.rows import chunks
+from state.rows import among, chunks
 from state.schema import history
 from syncd.core.contact import AccountName, RecordId, Side
 from syncd.core.ports import CallItem, Create, HistoryRow, Update
@@ -94,7 +94,7 @@ def unwritten_conflicts(connection: Connection, rows: Sequence[dict[str, Any]]) 
         records = {row["record"] for row in rows}
         mine = sa.select(history).where(history.c.run == run, history.c.kind == "conflict")
         for chunk in chunks(sorted(r for r in records if r is not None)):
-            told_before = connection.execute(mine.where(history.c.record.in_(chunk))).mappings()
+            told_before = connection.execute(mine.where(among(history.c.record, chunk))).mappings()
             for key in told & {_identity(row) for row in told_before}:
                 fresh.pop(key, None)
     return list(fresh.values())
@@ -104,16 +104,31 @@ def _identity(row: Any) -> tuple[Any, ...]:
     return tuple(row[name] for name in ("run", "account", "side", "record", "field", "old", "new"))
 
 
-def complete(
-    connection: Connection, call: str, number: int, outcome: str, *, link: int | None, record: RecordId | None
-) -> None:
-    """What became of an item; with the ids that were not known before."""
-    mine = sa.update(history).where(history.c.call == call, history.c.item == number)
-    connection.execute(mine.values(outcome=outcome))
-    if link:
-        connection.execute(mine.where(history.c.link == 0).values(link=link))
-    if record:
-        connection.execute(mine.where(history.c.record.is_(None)).values(record=record))
+class Ending(NamedTuple):
+    """What became of an item, with the ids that were not known before (0, None: still not)."""
+
+    outcome: str
+    link: int
+    record: RecordId | None
+
+
+def complete(connection: Connection, call: str, became: Mapping[int, Ending]) -> None:
+    """What became of each item of a call, by number. Ids that were known stay as they were written."""
+    told = sa.select(history.c.id, history.c.item, history.c.link, history.c.record).where(history.c.call == call)
+    ends = [(row, became[row.item]) for row in connection.execute(told) if row.item in became]
+    rows = [
+        {"row": row.id, "became": end.outcome, "of": row.link or end.link, "whom": row.record or end.record}
+        for row, end in ends
+    ]
+    for chunk in chunks(rows):
+        connection.execute(_COMPLETE, chunk)
+
+
+_COMPLETE = (
+    sa.update(history)
+    .where(history.c.id == sa.bindparam("row"))
+    .values(outcome=sa.bindparam("became"), link=sa.bindparam("of"), record=sa.bindparam("whom"))
+)
 
 
 def read(connection: Connection, which: Collection[sa.ColumnElement[bool]], limit: int) -> tuple[HistoryRow, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from state.rows import chunks, delete_each
+from state.rows import among, chunks, delete_each
 from state.schema import match_key
 from syncd.core import match
 from syncd.core.contact import Record, RecordId, SourceId
@@ -67,7 +67,7 @@ class Keys:
     def of(self, ids: Collection[RecordId]) -> dict[RecordId, set[Key]]:
         """What is stored; records without keys are not in the answer."""
         columns = (match_key.c.record, match_key.c.row, match_key.c.kind, match_key.c.key)
-        mine = (match_key.c.source == self._source, match_key.c.record.in_(ids))
+        mine = (match_key.c.source == self._source, among(match_key.c.record, ids))
         keys: dict[RecordId, set[Key]] = defaultdict(set)
         for row in self._connection.execute(sa.select(*columns).where(*mine)):
             keys[row.record].add((row.row, row.kind, bytes(row.key)))

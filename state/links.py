@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from state import codec, drift
 from state.part import sources_of
-from state.rows import chunks, columns_of
+from state.rows import among, chunks, columns_of
 from state.schema import link as link_table
 from state.schema import link_pair, record
 from syncd.core.contact import AccountName, Base, Record, RecordId, Side
@@ -38,7 +38,7 @@ def pairs_of(connection: Connection, ids: Iterable[int]) -> dict[int, tuple[int,
     pairs: dict[int, list[int]] = defaultdict(list)
     query = sa.select(link_pair).order_by(link_pair.c.link, link_pair.c.pair)
     for chunk in chunks(ids):
-        for row in connection.execute(query.where(link_pair.c.link.in_(chunk))):
+        for row in connection.execute(query.where(among(link_pair.c.link, chunk))):
             pairs[row.link].append(row.pair)
     return {i: tuple(found) for i, found in pairs.items()}
 
@@ -117,7 +117,7 @@ class _Shelf:
         there = (record.c.source == self._sources.of(side), record.c.body.is_not(None))
         digests: dict[RecordId, str] = {}
         for ids in chunks(dict.fromkeys(i for link in asked if (i := _named(link, side)) is not None)):
-            query = sa.select(record.c.id, record.c.digest).where(*there, record.c.id.in_(ids))
+            query = sa.select(record.c.id, record.c.digest).where(*there, among(record.c.id, ids))
             digests.update((row.id, row.digest) for row in connection.execute(query))
         return digests
 
@@ -165,8 +165,8 @@ class _Shelf:
 def drop(connection: Connection, numbers: Sequence[int]) -> None:
     """Forget links; their history stays."""
     for chunk in chunks(numbers):
-        connection.execute(sa.delete(link_pair).where(link_pair.c.link.in_(chunk)))
-        connection.execute(sa.delete(link_table).where(link_table.c.id.in_(chunk)))
+        connection.execute(sa.delete(link_pair).where(among(link_pair.c.link, chunk)))
+        connection.execute(sa.delete(link_table).where(among(link_table.c.id, chunk)))
 
 
 def _named(link: Link, side: Side) -> RecordId | None:
@@ -178,7 +178,7 @@ def _rows(
 ) -> list[Row[Any]]:
     found: list[Row[Any]] = []
     for chunk in chunks(dict.fromkeys(values)):
-        found += connection.execute(sa.select(link_table).where(column.in_(chunk), *where)).all()
+        found += connection.execute(sa.select(link_table).where(among(column, chunk), *where)).all()
     return found
 
 
@@ -204,7 +204,7 @@ def _put_pairs(connection: Connection, wanted: Mapping[int, set[int]]) -> None:
     there = pairs_of(connection, wanted)
     moved = {n: pairs for n, pairs in wanted.items() if set(there.get(n, ())) != pairs}
     for chunk in chunks(n for n in moved if n in there):
-        connection.execute(sa.delete(link_pair).where(link_pair.c.link.in_(chunk)))
+        connection.execute(sa.delete(link_pair).where(among(link_pair.c.link, chunk)))
     rows = [{"link": n, "pair": pair} for n, pairs in moved.items() for pair in sorted(pairs)]
     for some in chunks(rows):
         connection.execute(sa.insert(link_pair), some)

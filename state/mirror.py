@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from state import codec, drift
 from state.keys import Keys
 from state.places import HOLD_OFF, Place, Places, contradicted
-from state.rows import CHUNK, chunks, columns_of, delete_each, insert, upsert
+from state.rows import CHUNK, among, chunks, columns_of, delete_each, insert, upsert
 from state.schema import account, account_pair, link, match_key, membership, own_move, recheck
 from state.schema import record as record_table
 from state.schema import source as source_table
@@ -161,6 +161,21 @@ class Mirror:
             self._drop_bodies([i for i in old if i not in linked])
             self._tell_links()
 
+    def hide(self, ids: Sequence[RecordId]) -> None:
+        """They are listed and cannot be read: what they said becomes a base, and nothing is known of them now."""
+        for chunk in chunks(ids):
+            old = {i: stored for i, stored in self._stored(chunk).items() if stored.body is not None}
+            self._save_bases([(i, codec.to_text(base_of(codec.to_record(s.body or "")))) for i, s in old.items()])
+            rows = [{"id": i, **s._replace(body=None, digest="", gone=False)._asdict()} for i, s in old.items()]
+            upsert(self.connection, record_table, [{"source": self.source, **row} for row in rows])
+            for i in old:
+                self._note_content(i, ())
+            self._tell_links()
+
+    def members(self, ids: Collection[RecordId]) -> set[RecordId]:
+        """Which of these are in some scope."""
+        return set(self._places.of(ids))
+
     def rename(self, old: RecordId, new: RecordId) -> None:
         """The same contact under another id. Where both ids are known they became one, and the links follow."""
         stored = self._stored([old, new])
@@ -240,14 +255,14 @@ class Mirror:
             record_table.c.stamp,
             record_table.c.gone,
         )
-        mine = (record_table.c.source == self.source, record_table.c.id.in_(ids))
+        mine = (record_table.c.source == self.source, among(record_table.c.id, ids))
         found = self.connection.execute(sa.select(*columns).where(*mine))
         return {row.id: Stored(row.body, row.digest, row.stamp, row.gone) for row in found}
 
     def _linked(self, ids: Collection[RecordId]) -> set[RecordId]:
         """Which of these some link of some account of this source names."""
         named = sa.select(self._columns.id).join(account, account.c.name == link.c.account)
-        mine = (self._columns.source == self.source, self._columns.id.in_(ids))
+        mine = (self._columns.source == self.source, among(self._columns.id, ids))
         return set(self.connection.execute(named.where(*mine)).scalars())
 
     def _unwanted(self, ids: Sequence[RecordId]) -> list[RecordId]:
@@ -283,7 +298,7 @@ class Mirror:
         self._take_note()
         for ids in chunks(sorted(self.touched.records)):
             named = sa.select(link.c.id, link.c.account).join(account, account.c.name == link.c.account)
-            mine = (self._columns.source == self.source, self._columns.id.in_(ids))
+            mine = (self._columns.source == self.source, among(self._columns.id, ids))
             found = self.connection.execute(named.where(*mine)).all()
             self.touched.accounts.update(AccountName(row.account) for row in found)
             drift.recompute(self.connection, [row.id for row in found])

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from state.mirror import Mirror, wanted_scopes
 from state.part import Part, fence, side_of
-from state.rows import CHUNK, chunks, delete_each
+from state.rows import CHUNK, among, chunks, delete_each
 from state.schema import recheck, record, source
 from state.staging import SqlStaging
 from syncd.core.contact import Instant, Record, RecordId, Side, SourceId
@@ -27,7 +27,9 @@ class ObservationPart(Part):
         found: set[RecordId] = set()
         with self.db.read() as connection:
             for chunk in chunks(ids):
-                found.update(connection.execute(sa.select(record.c.id).where(*there, record.c.id.in_(chunk))).scalars())
+                found.update(
+                    connection.execute(sa.select(record.c.id).where(*there, among(record.c.id, chunk))).scalars()
+                )
         return found
 
     def members(self, source_id: SourceId) -> Iterator[RecordId]:
@@ -52,7 +54,10 @@ class ObservationPart(Part):
             previous = connection.execute(sa.select(source.c.server_at).where(source.c.id == lease.source)).scalar_one()
             for items in chunks(found.items()):
                 mirror.put_records([r for _, r in items if r is not None], Instant(previous), final=True)
-                mirror.gone([i for i, r in items if r is None])
+                lost = [i for i, r in items if r is None]
+                hidden = mirror.members(lost) if side is Side.CRM else set()  # a deleted one loses its tags with it
+                mirror.hide([i for i in lost if i in hidden])
+                mirror.gone([i for i in lost if i not in hidden])
                 delete_each(connection, recheck, [{"source": lease.source, "record": i} for i, _ in items])
             mirror.finish()
             return mirror.touched.content + mirror.touched.entered + mirror.touched.left

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from state import codec
-from state.rows import CHUNK, delete_each, upsert
+from state.rows import CHUNK, among, delete_each, upsert
 from state.schema import membership, own_move
 from syncd.core.contact import Record, RecordId, ScopeId, SourceId
 from syncd.core.ports import Member
@@ -77,7 +77,7 @@ class Places:
 
     def _rows(self, ids: Collection[RecordId]) -> dict[Place, str]:
         columns = (membership.c.scope, membership.c.record, membership.c.rows)
-        mine = (membership.c.source == self._source, membership.c.record.in_(ids))
+        mine = (membership.c.source == self._source, among(membership.c.record, ids))
         found = self._connection.execute(sa.select(*columns).where(*mine))
         return {(ScopeId(row.scope), RecordId(row.record)): row.rows for row in found}
 
@@ -103,7 +103,7 @@ class Places:
     def moves(self, ids: Collection[RecordId], now: float) -> dict[Place, Move]:
         """Our moves of these records that an older state may not know."""
         recent = (own_move.c.source == self._source, own_move.c.made_at > now - HOLD_OFF)
-        found = self._connection.execute(sa.select(own_move).where(*recent, own_move.c.record.in_(ids)))
+        found = self._connection.execute(sa.select(own_move).where(*recent, among(own_move.c.record, ids)))
         return {(ScopeId(row.scope), RecordId(row.record)): Move(row.entered, row.made_at) for row in found}
 
 

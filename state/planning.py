@@ -17,8 +17,19 @@ from state import links as link_rows
 from state.cases import Frame, LinkRows, Newcomers, Shelf, frame_of, still_new
 from state.keys import hashed
 from state.part import Part, sources_of
-from state.rows import CHUNK, chunks, columns_of
-from state.schema import DIRTY, claim, link, match_key, membership, newcomer_hold, record
+from state.rows import CHUNK, among, chunks, columns_of
+from state.schema import (
+    DIRTY,
+    UNPLACED,
+    WAITING,
+    account_pair,
+    claim,
+    link,
+    match_key,
+    membership,
+    newcomer_hold,
+    record,
+)
 from syncd.core.contact import AccountName, Record, RecordId, ScopeId, Side, SourceId
 from syncd.core.errors import Replan
 from syncd.core.ports import KeyKind
@@ -30,8 +41,10 @@ CLAIM = "claim"
 class PlanningPart(Part):
     """`Store.work`, `case`, `cases`, `presence`, `links_of`, `candidates`, `bodies`, `claims`, `counts`."""
 
-    def work(self, account: AccountName) -> Iterator[Case]:
+    def work(self, account: AccountName, *, unplaced: bool = False) -> Iterator[Case]:
         yield from self._linked(account, DIRTY, refused=False)
+        if unplaced:
+            yield from self._linked(account, WAITING, refused=False)
         with self.db.read() as connection:
             frame = frame_of(connection, account)
         for side in Side:
@@ -98,7 +111,7 @@ class PlanningPart(Part):
         found: dict[RecordId, Link] = {}
         with self.db.read() as connection:
             for chunk in chunks(ids):
-                for read in link_rows.read(connection, sa.and_(link.c.account == account, column.in_(chunk))):
+                for read in link_rows.read(connection, sa.and_(link.c.account == account, among(column, chunk))):
                     named = read.crm_id if side is Side.CRM else read.google_id
                     if named is not None:
                         found[named] = read
@@ -128,8 +141,8 @@ class PlanningPart(Part):
         found: dict[RecordId, Record] = {}
         with self.db.read() as connection:
             for chunk in chunks(ids):
-                rows = connection.execute(sa.select(record.c.id, record.c.body).where(*there, record.c.id.in_(chunk)))
-                found.update((row.id, codec.to_record(row.body)) for row in rows)
+                query = sa.select(record.c.id, record.c.body).where(*there, among(record.c.id, chunk))
+                found.update((row.id, codec.to_record(row.body)) for row in connection.execute(query))
         return found
 
     def claims(self, source: SourceId, keys: Iterable[str]) -> dict[str, str]:
@@ -141,6 +154,28 @@ class PlanningPart(Part):
                 held = sa.select(claim.c.key, claim.c.intent).where(claim.c.source == source, claim.c.key.in_(chunk))
                 found.update((asked[bytes(row.key)], row.intent) for row in connection.execute(held))
         return found
+
+    def unplaced(self, account: AccountName) -> bool:
+        """Whether some link of the account waits for a row of a lookup."""
+        some = sa.select(link.c.id).where(link.c.account == account, UNPLACED).limit(1)
+        with self.db.read() as connection:
+            return connection.execute(some).first() is not None
+
+    def unread(self, account: AccountName) -> tuple[tuple[Side, RecordId], ...]:
+        """Listed members that no link names and no body is known of."""
+        found: list[tuple[Side, RecordId]] = []
+        with self.db.read() as connection:
+            for side in Side:
+                columns = columns_of(side)
+                source = sources_of(connection, account).of(side)
+                scopes = sa.select(columns.scope).where(account_pair.c.account == account)
+                body = (record.c.source == membership.c.source, record.c.id == membership.c.record)
+                query = sa.select(membership.c.record).distinct().order_by(membership.c.record)
+                query = query.where(membership.c.source == source, membership.c.scope.in_(scopes))
+                query = query.where(~sa.exists().where(*body, record.c.body.is_not(None)))
+                query = query.where(~sa.exists().where(link.c.account == account, columns.id == membership.c.record))
+                found += [(side, RecordId(i)) for i in connection.execute(query).scalars()]
+        return tuple(found)
 
     def counts(self, account: AccountName) -> dict[str, int]:
         """`live`, `creating`, `parked`: links; `holds`: links and newcomers that wait; `crm.0`, `google.0`: members."""

@@ -8,14 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Row
 
-from state import codec
-from state.part import Part
+from state import codec, drift
+from state.part import Part, fence
 from state.rows import CHUNK, chunks
-from state.schema import decision, plan, plan_step
+from state.schema import decision, link, link_pair, plan, plan_step
 from syncd.core.contact import AccountName
 from syncd.core.errors import ContractBroken
-from syncd.core.ports import Decision, PlanRow
-from syncd.core.step import Planned
+from syncd.core.ports import Decision, Lease, PlanRow
+from syncd.core.step import LinkState, Planned
 
 UNFINISHED = "unfinished"
 """The state of a plan whose steps are still coming; nobody sees it."""
@@ -94,6 +94,17 @@ class PlansPart(Part):
     def forget_decision(self, id: int) -> None:
         with self.db.write() as connection:
             connection.execute(sa.delete(decision).where(decision.c.id == id))
+
+    def unpair(self, lease: Lease, account: AccountName, pair: int) -> None:
+        """Nobody is agreed to be in that pair any more; links that are in no other one are parked."""
+        mine = sa.select(link.c.id).where(link.c.account == account)
+        with self.db.write() as connection:
+            fence(connection, lease)
+            connection.execute(sa.delete(link_pair).where(link_pair.c.link.in_(mine), link_pair.c.pair == pair))
+            nowhere = ~sa.exists().where(link_pair.c.link == link.c.id)
+            parked = sa.update(link).where(link.c.account == account, link.c.state == LinkState.LIVE.value, nowhere)
+            connection.execute(parked.values(state=LinkState.PARKED.value))
+            drift.recompute_account(connection, account)
 
 
 def _plan_values(kept: PlanRow) -> dict[str, Any]:

@@ -187,6 +187,13 @@ DIRTY = sa.text(
 )
 """The links that a plan has to look at. The queries say it in these very words, or SQLite does not use the index."""
 
+UNPLACED = sa.text("unplaced AND state = 'live'")
+"""The links of which a value waits for a row of the CRM's lookups."""
+WAITING = sa.text(
+    "unplaced AND state = 'live' AND NOT adrift AND hold IS NULL AND crm_base IS NULL AND google_base IS NULL"
+)
+"""Those of them that are no work for another reason."""
+
 link = Table(
     "link",
     metadata,
@@ -208,6 +215,7 @@ link = Table(
     Index("ix_link_crm_id", "crm_id"),
     Index("ix_link_google_id", "google_id"),
     Index("ix_link_dirty", "account", "id", sqlite_where=DIRTY, postgresql_where=DIRTY),
+    Index("ix_link_unplaced", "account", "id", sqlite_where=UNPLACED, postgresql_where=UNPLACED),
     sqlite_autoincrement=True,  # the number of a dropped link is never given to another: history names links by number
 )
 

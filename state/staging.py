@@ -13,7 +13,7 @@ from state.database import Database
 from state.keys import hashes_by_row
 from state.mirror import Mirror, Touched
 from state.part import fence, lost
-from state.rows import CHUNK, chunks, upsert
+from state.rows import CHUNK, among, chunks, upsert
 from state.schema import membership, staged
 from state.schema import record as record_table
 from state.schema import source as source_table
@@ -82,7 +82,7 @@ class Stash:
         if not self.spilled:
             known = {a for part in (RECORD, KEYS) for a, _ in self._parts[part]}
             return {i for i in ids if i in known}
-        mine = (staged.c.source == self._lease.source, staged.c.part.in_((RECORD, KEYS)), staged.c.a.in_(ids))
+        mine = (staged.c.source == self._lease.source, staged.c.part.in_((RECORD, KEYS)), among(staged.c.a, ids))
         return set(connection.execute(sa.select(staged.c.a).where(*mine)).scalars())
 
     def listed(self, connection: Connection, scope: ScopeId, ids: Sequence[RecordId]) -> set[RecordId]:
@@ -93,7 +93,7 @@ class Stash:
             staged.c.source == self._lease.source,
             staged.c.part == MEMBER,
             staged.c.a == scope,
-            staged.c.b.in_(ids),
+            among(staged.c.b, ids),
         )
         return set(connection.execute(sa.select(staged.c.b).where(*mine)).scalars())
 

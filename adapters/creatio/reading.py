@@ -114,7 +114,10 @@ class FullReading:
             tables=marks, scopes=tuple(sorted(listed)), columns=kit.bodies.lens.columns, swept=now,
             process=kit.process, removals=removals, **facts(kit),
         )  # fmt: skip
-        return Ending(cursors.dump(ending), True, tuple(sorted(listed)), server_now, kit.client.clock)
+        unseen = tuple(sorted(set(interest.scopes) - listed.keys()))
+        return Ending(
+            cursors.dump(ending), True, tuple(sorted(listed)), server_now, kit.client.clock, unseen, names=None
+        )
 
     def _require_rows(self, marks: Mapping[str, Mark], known: set[RecordId]) -> None:
         """No table that had rows a while ago can have lost them all; nor one without which contacts make no sense."""
@@ -150,7 +153,9 @@ class Touched:
     dirty: set[RecordId] = field(default_factory=set)
     newly: set[RecordId] = field(default_factory=set)  # tagged since
     listed: dict[ScopeId, dict[RecordId, tuple[str, ...]]] = field(default_factory=dict)
+    unseen: set[ScopeId] = field(default_factory=set)  # asked for, and not shown
     missing: set[RecordId] = field(default_factory=set)  # known, and in no listed scope
+    names: set[str] = field(default_factory=set)  # borne by accounts that are new, or by other ones than before
     renamed: dict[RecordId, Instant] = field(default_factory=dict)
     swept: set[RecordId] = field(default_factory=set)  # nothing is known to have changed
     gone: tuple[RecordId, ...] = ()
@@ -180,7 +185,10 @@ class DeltaReading:
         if touched.gone:
             yield Page(gone=touched.gone)
         cursor = self._advanced(touched, removals)
-        return Ending(cursors.dump(cursor), False, tuple(sorted(touched.listed)), server_now, kit.client.clock)
+        listed, unseen = tuple(sorted(touched.listed)), tuple(sorted(touched.unseen))
+        return Ending(
+            cursors.dump(cursor), False, listed, server_now, kit.client.clock, unseen, tuple(sorted(touched.names))
+        )
 
     def _poll(self) -> dict[str, News]:
         kit, marks = self._kit, self._cursor.tables
@@ -211,6 +219,7 @@ class DeltaReading:
         if not wanted:
             return
         touched.listed = listed_scopes(kit, wanted, known=fell)
+        touched.unseen = set(wanted) - touched.listed.keys()
         if fell:
             here = set(chain.from_iterable(touched.listed.values()))
             touched.missing = {one for one in interest.members() if one not in here}
@@ -242,6 +251,7 @@ class DeltaReading:
             for row in touched.news["Account"].rows
             if kit.lookups.note("Account", row)
         }
+        touched.names = {str(row.get("Name") or "") for row in touched.news["Account"].rows}
         queries = list(by_ids("Contact", ("Id", "AccountId"), "Account/Id", sorted(accounts)))
         stamps: dict[RecordId, Instant] = {}
         for query, answer in zip(queries, kit.client.read(queries), strict=True):

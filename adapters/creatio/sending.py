@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from adapters.creatio.budget import MOST_PARTS, Budget, batches_of
-from adapters.creatio.changes import Plan, Site, additions, plan_create, plan_update, wanted_names
+from adapters.creatio.changes import ROW_FIELDS, Plan, Site, additions, plan_create, plan_update, wanted_names
 from adapters.creatio.client import BATCH_PARTS, LostReplyError, answers_of
 from adapters.creatio.lookups import folded
 from adapters.creatio.odata import Answer, fault, kind_of
@@ -344,7 +344,8 @@ class _BatchRefusedError(Exception):
 def _weight(write: Write) -> int:
     """Parts of a batch that a write takes, at most."""
     if isinstance(write, Create):
-        return 2 + len(write.units) + len(write.scopes)
+        rows = sum(unit.field in (*ROW_FIELDS, Field.ADDRESS, Field.JOB) for unit in write.units)  # a job: its company
+        return 1 + rows + len(write.scopes)
     if isinstance(write, Update):
         return 1 + 2 * len(write.changes)
     return max(1, len(write.rows)) if isinstance(write, Leave) else 1

@@ -62,6 +62,7 @@ class GoogleReading:
         self._cursor = cursor if cursor and self._usable(cursor) else None
         self._members = _unpacked(self._cursor) if self._cursor else {}
         self._told = _Told()
+        self._unseen: list[ScopeId] = []
         self._ending: Ending | None = None
 
     @property
@@ -121,7 +122,9 @@ class GoogleReading:
         if self._listed_scopes is not None:
             cursor["members"] = {scope: _packed(self._members.get(scope, set())) for scope in self._listed_scopes}
         snapshot = self._cursor is None and whole
-        return Ending(cursor=cursor, snapshot=snapshot, server_now=now, clock=self._client.clock)
+        return Ending(
+            cursor=cursor, snapshot=snapshot, server_now=now, clock=self._client.clock, unseen=tuple(self._unseen)
+        )
 
     # pages
 
@@ -195,7 +198,9 @@ class GoogleReading:
         moved: set[RecordId] = set()
         for scope in self._listed_scopes:
             listed = list_members(self._client, scope)
-            if listed is not None:
+            if listed is None:
+                self._unseen.append(scope)
+            else:
                 moved |= listed ^ self._members.get(scope, set())
         found = fetch(self._client, sorted(moved), self._custom)
         records = tuple(r for r in found.values() if r is not None)

@@ -24,11 +24,12 @@ from syncd.core.contact import AccountName, ScopeId, Side, SourceId
 from syncd.core.errors import ConsentRevoked, NeedsHuman, SyncError
 from syncd.core.ports import AccountRow, Remote, Store
 from syncd.engine import people, views
-from syncd.engine.cycle import failed_report, prepare, run_cycle
+from syncd.engine.cycle import failed_report, run_cycle
 from syncd.engine.people import PlanView
 from syncd.engine.pull import Wanted, covers, pull
 from syncd.engine.report import Report
 from syncd.engine.run import ProgressEvent, Run, Source, turn
+from syncd.engine.scopes import prepare
 
 Progress = Callable[[ProgressEvent], None]
 Row = dict[str, Any]
@@ -122,7 +123,7 @@ class App:
             crm = self._crms.reader(source.partition(":")[2])
             before = crm.remote.requests
             with turn(self.store, crm, f"reading-{shared.began}", time.time, time.sleep, beat) as lease:
-                pull(self.store, crm, lease, self._wanted(source), time.time(), fresh=fresh, beat=beat)
+                pull(self.store, crm, lease, self._wanted(source), time.time(), fresh=fresh, each=lambda _page: beat())
             return crm.remote.requests - before
 
     def _shared(self, source: SourceId) -> _Shared:

@@ -73,7 +73,8 @@ class Grants:
         client = PeopleClient(
             transport, self._access(row.name, grant, transport), endpoint=self.config.google.api_endpoint
         )
-        by_list = bool(row.facts.get("members_by_list"))
+        facts = {} if row.google is None else self.store.source(row.google, Side.GOOGLE).facts
+        by_list = bool(facts.get("members_by_list"))
         return GooglePeople(client, sub=grant.sub, email=grant.email, custom=custom, members_by_list=by_list)
 
     def _access(self, name: AccountName, grant: StoredGrant, transport: HttpTransport) -> auth.AccessTokens:

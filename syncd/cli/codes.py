@@ -34,7 +34,7 @@ OF_REASON = {
     "missing_right": Exit.NO_RIGHT,
     "held": Exit.WAITS,
     "consent_revoked": Exit.WAITS,
-    **dict.fromkeys(("rate_limited", "unavailable", "busy"), Exit.LATER),
+    **dict.fromkeys(("rate_limited", "unavailable", "busy", "already_running", "disk_full"), Exit.LATER),
     **dict.fromkeys(("replan", "cursor_expired", "incomplete", "lease_lost"), Exit.LATER),
 }
 OF_OUTCOME = {"ok": Exit.OK, "held": Exit.WAITS, "needs_consent": Exit.WAITS, "busy": Exit.LATER}

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from syncd.app import App
     from syncd.config import Config
 
+LOCK_PATIENCE = 60.0
+"""Seconds another command that works on the same state is waited for."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -56,6 +59,16 @@ class Invocation:
 
         self.start_logging()
         with App.open(config) as app:
+            yield app
+
+    @contextmanager
+    def app_alone(self, config: Config, command: str) -> Iterator[App]:
+        """The same for a command that works as the daemon does: under its lock. Raises AlreadyRunning."""
+        from syncd.app import App
+        from syncd.daemon.lock import only_instance
+
+        self.start_logging()
+        with only_instance(config.runtime_folder, command, LOCK_PATIENCE), App.open_alone(config) as app:
             yield app
 
 

@@ -66,7 +66,7 @@ def _reports(
             else:
                 progress.show(reply["account"], reply["phase"], reply["done"], reply["total"], reply["message"])
         return
-    with invocation.app(config) as app:
+    with invocation.app_alone(config, "sync") as app:
         for report in app.sync(list(names) or None, lambda event: progress.show(*event)):
             yield report.as_json()
 
@@ -109,7 +109,7 @@ def _plan_rows(invocation: Invocation, config: Config, names: Sequence[str]) -> 
     if rows is not None:
         yield from rows
         return
-    with invocation.app(config) as app:
+    with invocation.app_alone(config, "plan") as app:
         for name in names:
             plan = app.plan(name)
             for step in plan.steps:

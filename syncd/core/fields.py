@@ -81,7 +81,7 @@ def canon(unit: Unit, region: str) -> Canon:
     return (*said, unit.label.casefold()) if unit.field is Field.IM else said
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def canon_value(field: Field, value: tuple[str, ...], region: str) -> Canon:
     """The parts as they are compared; missing parts are empty."""
     row = ROWS[field]
@@ -128,7 +128,7 @@ def fitted(field: Field, value: tuple[str, ...], caps: Capabilities) -> tuple[st
     return tuple(parts) if any(part.strip() for part in parts) else None
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _fits_anywhere(value: tuple[str, ...], limit: int | None) -> bool:
     """The quick answer for ordinary texts: something printable, and short however letters are counted."""
     text = "".join(value)

@@ -16,7 +16,7 @@ _BETWEEN_WORDS = re.compile(r"[\W_]+")
 _SPACES = re.compile(r"\s+")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def folded(text: str) -> str:
     """Without case, accents, and surplus spaces: `" Łukasz  ÉMILE "` is `"lukasz emile"`."""
     lowered = unicodedata.normalize("NFKD", text.casefold()).casefold()
@@ -24,7 +24,7 @@ def folded(text: str) -> str:
     return _SPACES.sub(" ", plain.translate(_UNDECOMPOSED)).strip()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def words(text: str) -> tuple[str, ...]:
     """The folded words of a name, in order, without punctuation."""
     return tuple(w for w in _BETWEEN_WORDS.split(_APOSTROPHES.sub("", folded(text))) if w)

@@ -109,9 +109,9 @@ def verdict(t: Tally, around: Surroundings, limits: Limits) -> tuple[str, ...]:
 
 
 def dangerous(step: Step, case: Case) -> bool:
-    """True for a step that the brake counts: it takes away a membership or a value, or changes a linked contact."""
+    """True for a step that takes something away: a membership, or a value that stood there."""
     return (step.leaves and not step.quarantine) or any(
-        _counted(change) and (change.old is not None or case.link is not None) for change in _rewrites(step, case)
+        change.old is not None and _counted(change) for change in _rewrites(step, case)
     )
 
 

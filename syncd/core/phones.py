@@ -9,11 +9,12 @@ from functools import lru_cache
 import phonenumbers
 
 _EXTENSION = re.compile(r"(?:[,;]\s*)?(?:ext(?:ension|n)?|доб|вн|x|#)[\s.:=]*\d.*$", re.IGNORECASE)
+_NO_DIGITS = re.compile("[^0-9]+")
 _KEY_DIGITS = 8
 _SHORTEST_KEY = 6
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def e164(text: str, region: str) -> str:
     """`+37167111222`, with `;ext=5` where there is one; for what is no number there, its letters and digits."""
     try:
@@ -31,6 +32,7 @@ def is_international(number: str) -> bool:
     return number.startswith("+")
 
 
+@lru_cache(maxsize=8_192)
 def tail(text: str) -> str:
     """The last eight digits, the same in every spelling and region; "" for what is too short to tell people apart."""
     found = digits(_EXTENSION.sub("", text))
@@ -39,6 +41,8 @@ def tail(text: str) -> str:
 
 def digits(text: str) -> str:
     """The decimal digits of any script, as ASCII."""
+    if text.isascii():
+        return _NO_DIGITS.sub("", text)
     return "".join(str(unicodedata.decimal(c)) for c in text if c.isdecimal())
 
 

@@ -66,6 +66,8 @@ class Ending(msgspec.Struct, frozen=True):
     `snapshot`: every record of the source was seen, so absence means something (once a point read agrees).
     `listed`: the scopes whose `members` are a complete listing.
     `server_now`: the server's clock when the reading began.
+    `unseen`: scopes that were looked for and not shown: gone, or hidden.
+    `names`: names that rows of the CRM's lookups newly bear, so that what could not be placed may be now; None: any.
     """
 
     cursor: dict[str, Any]
@@ -73,6 +75,8 @@ class Ending(msgspec.Struct, frozen=True):
     listed: tuple[ScopeId, ...] = ()
     server_now: Instant = Instant(0)
     clock: ClockSample | None = None
+    unseen: tuple[ScopeId, ...] = ()
+    names: tuple[str, ...] | None = ()
 
 
 class Reading(Protocol):
@@ -392,18 +396,26 @@ class Store(Protocol):
     def known(self, source: SourceId, ids: Iterable[RecordId]) -> set[RecordId]: ...
     def members(self, source: SourceId) -> Iterator[RecordId]: ...
     def resolve_absent(self, lease: Lease, found: Mapping[RecordId, Record | None], now: float) -> int:
-        """Point reads: None marks the record gone and ends its memberships. Returns how many changed."""
+        """Point reads: None marks the record gone and ends its memberships. Returns how many changed.
+
+        A CRM contact whose tag row is still listed is not gone: it cannot be read, and its body is forgotten.
+        """
 
     def rechecks(self, source: SourceId, now: float) -> tuple[RecordId, ...]: ...
 
     # planning
     def snapshot(self) -> AbstractContextManager[Store]: ...  # one read transaction
-    def work(self, account: AccountName) -> Iterator[Case]:
+    def work(self, account: AccountName, *, unplaced: bool = False) -> Iterator[Case]:
         """What a plan has to look at: links that moved, then members without a link, one case each.
 
         A link moved when a base of it is not NULL, when its membership differs from `pairs`, or when it waits for a
-        decision. `creating` links and refused content are left out.
+        decision. With `unplaced`, live links of which a value could not be placed are work, too. `creating` links and
+        refused content are left out.
         """
+
+    def unplaced(self, account: AccountName) -> bool: ...  # whether there is such a link at all
+    def unread(self, account: AccountName) -> tuple[tuple[Side, RecordId], ...]:
+        """Members without a link of which nothing could be read, although they are listed."""
 
     def case(self, account: AccountName, link: int) -> Case: ...
     def presence(self, account: AccountName, side: Side, ids: Iterable[RecordId]) -> dict[RecordId, Presence]: ...
@@ -428,8 +440,15 @@ class Store(Protocol):
     ) -> Decision: ...
     def decisions(self, account: AccountName) -> tuple[Decision, ...]: ...
     def forget_decision(self, id: int) -> None: ...
+    def unpair(self, lease: Lease, account: AccountName, pair: int) -> None:
+        """Nobody is agreed to be in that pair any more; links that are in no other one are parked."""
 
     # applying
+    def settle_steps(
+        self, lease: Lease, account: AccountName, steps: Sequence[tuple[Step, Link]], run: str = ""
+    ) -> None:
+        """`settle_step` for many at once: all of them, or none."""
+
     def settle_step(self, lease: Lease, account: AccountName, step: Step, link: Link, run: str = "") -> Link:
         """A step with nothing (more) to write: the link as given (inserted when its id is 0); its conflicts to history.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -97,17 +98,19 @@ def _found(sent: Unit, free: Sequence[Unit]) -> Unit | None:
     near = [u for u in free if u.field is sent.field]
     if sent.native:
         return next((u for u in near if u.native == sent.native), None)
-    by_likeness = (
-        [u for u in near if (u.value, u.label) == (sent.value, sent.label)],
-        [u for u in near if u.value == sent.value],
-        [u for u in near if u.label == sent.label and _is_ours(sent, u)],
-        [u for u in near if _is_ours(sent, u)],
+    by_likeness = itertools.chain(
+        (u for u in near if (u.value, u.label) == (sent.value, sent.label)),
+        (u for u in near if u.value == sent.value),
+        (u for u in near if u.label == sent.label and _is_ours(sent, u)),
+        (u for u in near if _is_ours(sent, u)),
     )
-    return next((found[0] for found in by_likeness if found), None)
+    return next(by_likeness, None)
 
 
 def _is_ours(sent: Unit, got: Unit) -> bool:
     """True when the server alone can have made this of what was sent: another spelling, or a part it has no row for."""
+    if sent.value == got.value:
+        return True
     placed = ROWS[sent.field].placed
     width = max(len(sent.value), len(got.value))
     wide = (unit.value + ("",) * (width - len(unit.value)) for unit in (sent, got))

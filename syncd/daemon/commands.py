@@ -78,7 +78,14 @@ class Commands:
             plan = self._app.plan(name)
             for step in plan.steps:
                 yield _row({"account": name, "step": step})
-            yield _row({"account": name, "tally": dict(plan.tally), "reasons": list(plan.reasons)})
+            yield _row(
+                {
+                    "account": name,
+                    "tally": dict(plan.tally),
+                    "reasons": list(plan.reasons),
+                    "missing": list(plan.missing),
+                }
+            )
 
     def _approve(self, request: Row) -> Iterator[Row]:
         name = self._account(request)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import msgspec
 
@@ -16,8 +15,21 @@ from syncd.core import match
 from syncd.core.contact import Record, RecordId, Side
 from syncd.core.delta import digest
 from syncd.core.errors import Claimed, SyncError
-from syncd.core.ports import CallItem, Create, Enter, Lease, Leave, Missing, Outcome, Stale, Unknown, Unsent, Update
-from syncd.core.step import Hold, Planned
+from syncd.core.ports import (
+    CallItem,
+    Create,
+    Enter,
+    Lease,
+    Leave,
+    Missing,
+    Outcome,
+    Stale,
+    Unknown,
+    Unsent,
+    Update,
+    Write,
+)
+from syncd.core.step import Hold, Link, Planned, Step
 from syncd.engine.partners import read_bodies
 from syncd.engine.pull import Wanted, point_read, pull, server_now
 from syncd.engine.run import Run, turn
@@ -26,6 +38,8 @@ from syncd.engine.ticket import Pair, Ticket, final_link, ticket_of, writes
 
 CHUNK = 1_000
 """Steps in hand at once: one group membership call, five batches of creates."""
+READING_HOLDS = 30.0
+"""Seconds for which a reading of the CRM serves a run's calls: what one batch may take on a slow server anyway."""
 RESENDS = 3
 """How often an item that was not applied for another item's fault is sent again within a run."""
 
@@ -34,7 +48,7 @@ def apply(run: Run, plan: str, total: int, wanted: dict[Side, Wanted]) -> None:
     """Carry out every step of the kept plan. Items that met a moved world count into `run.replans`."""
     done = 0
     for chunk in _chunks(run.store.kept_steps(plan)):
-        tickets = [t for p in chunk if (t := _ticket(run, p)) is not None]
+        tickets = _tickets(run, chunk)
         doubtful = _send_all(run, Side.GOOGLE, run.google_lease, writes(run, tickets, Side.GOOGLE))
         point_read(run.store, run.google, run.google_lease, doubtful, run.now())
         _send_in_turns(run, writes(run, tickets, Side.CRM), wanted[Side.CRM])
@@ -50,21 +64,25 @@ def _chunks(steps: Iterator[Planned]) -> Iterator[list[Planned]]:
         yield chunk
 
 
-def _ticket(run: Run, planned: Planned) -> Ticket | None:
-    """None for a step that needs no request: it is settled here and now."""
-    step = planned.step
-    if step.hold is not None:
-        _hold(run, planned, step.hold)
-        return None
-    ticket = ticket_of(run, planned)
-    if ticket.owed:
-        return ticket
-    if planned.case.link is None and not step.partner:  # a newcomer that says nothing, or may not go across: no link
-        return None
-    run.report.conflicts += len(step.conflicts)
-    run.report.linked += step.partner
-    run.store.settle_step(run.google_lease, run.account, step, final_link(ticket), run=run.id)
-    return None
+def _tickets(run: Run, chunk: Sequence[Planned]) -> list[Ticket]:
+    """Those of steps that ask for requests. The others are settled here and now, together."""
+    owing: list[Ticket] = []
+    done: list[tuple[Step, Link]] = []
+    for planned in chunk:
+        step = planned.step
+        if step.hold is not None:
+            _hold(run, planned, step.hold)
+            continue
+        ticket = ticket_of(run, planned)
+        if ticket.owed:
+            owing.append(ticket)
+        elif planned.case.link is not None or step.partner:  # else a newcomer that says nothing, or may not go across
+            done.append((step, final_link(ticket)))
+    if done:
+        run.store.settle_steps(run.google_lease, run.account, done, run=run.id)
+    run.report.conflicts += sum(len(step.conflicts) for step, _ in done)
+    run.report.linked += sum(step.partner for step, _ in done)
+    return owing
 
 
 def _hold(run: Run, planned: Planned, hold: Hold) -> None:
@@ -84,11 +102,11 @@ def _hold(run: Run, planned: Planned, hold: Hold) -> None:
 
 
 def _send_in_turns(run: Run, pairs: list[Pair], wanted: Wanted) -> None:
-    """The CRM's calls: before each one a reading, so that nothing is written over what we have not seen."""
+    """The CRM's calls: before each one a look, so that nothing is written over what we have not seen."""
     owners = {id(w): t for t, w in pairs}
     for call in run.crm.remote.split([w for _, w in pairs]) if pairs else ():
         with turn(run.store, run.crm, run.id, run.now, run.sleep, run.beat) as lease:
-            pull(run.store, run.crm, lease, wanted, run.now(), beat=partial(run.keep, lease))
+            _look(run, lease, call, wanted)
             batch = _still_true(run, [(owners[id(w)], w) for w in call if not owners[id(w)].failed])
             doubtful = _send_all(run, Side.CRM, lease, batch)
             point_read(run.store, run.crm, lease, doubtful, run.now())
@@ -97,14 +115,28 @@ def _send_in_turns(run: Run, pairs: list[Pair], wanted: Wanted) -> None:
             return
 
 
+def _look(run: Run, lease: Lease, call: Sequence[Write], wanted: Wanted) -> None:
+    """What others did meanwhile: a reading, or right after one of ours, the contacts about to be changed alone.
+
+    The epoch tells that nobody had the CRM between the two. A reading costs what was written lately, by us above all;
+    one before each of many calls would cost the square of their number.
+    """
+    now = run.now()
+    if lease.epoch == run.crm_epoch + 1 and now - run.crm_read_at < READING_HOLDS:
+        point_read(run.store, run.crm, lease, [w.record.id for w in call if isinstance(w, Update)], now)
+    else:
+        pull(run.store, run.crm, lease, wanted, now, each=lambda _page: run.keep(lease))
+        run.crm_read_at = run.now()
+    run.crm_epoch = lease.epoch
+
+
 def _still_true(run: Run, batch: list[Pair]) -> list[Pair]:
     """Drop what the reading just before has overtaken; the next plan sees it."""
     current = _current_digests(run, [w.record for _, w in batch if isinstance(w, Update)])
+    appeared = _partners_appeared(run, [t for t, w in batch if isinstance(w, Create)])
     for ticket, write in batch:
-        overtaken = (isinstance(write, Update) and current.get(write.record.id) != digest(write.record)) or (
-            isinstance(write, Create) and _partner_appeared(run, ticket)
-        )
-        if overtaken:
+        changed = isinstance(write, Update) and current.get(write.record.id) != digest(write.record)
+        if changed or id(ticket) in appeared:
             _overtaken(run, ticket)
     return [(t, w) for t, w in batch if not t.failed]
 
@@ -119,15 +151,19 @@ def _current_digests(run: Run, records: Sequence[Record]) -> dict[RecordId, str]
     return {i: digest(r) for i, r in read_bodies(run, Side.CRM, {r.id for r in records}).items()}
 
 
-def _partner_appeared(run: Run, ticket: Ticket) -> bool:
-    """Whether the CRM meanwhile has a contact for this newcomer (another user brought the same person)."""
-    record = ticket.before(Side.GOOGLE)
-    if record is None or ticket.planned.case.link is not None:
-        return False
-    hits = {i for ids in run.store.candidates(run.crm.id, match.keys(record)).values() for i in ids}
-    bodies = read_bodies(run, Side.CRM, hits)
-    candidates = [bodies[i] for i in sorted(bodies)]
-    return match.judge(record, Side.GOOGLE, candidates, run.settings.lens, crm_tenant=run.tenant) is not None
+def _partners_appeared(run: Run, tickets: Sequence[Ticket]) -> set[int]:
+    """The newcomers for which the CRM has a contact meanwhile (another user brought the same person)."""
+    asked = [(t, r) for t in tickets if t.planned.case.link is None and (r := t.before(Side.GOOGLE)) is not None]
+    keys = {id(t): match.keys(r) for t, r in asked if r.id not in run.chosen}
+    found = run.store.candidates(run.crm.id, {key for own in keys.values() for key in own})
+    bodies = read_bodies(run, Side.CRM, {i for ids in found.values() for i in ids})
+    appeared: set[int] = set()
+    for ticket, record in asked:
+        hits = sorted({i for key in keys.get(id(ticket), ()) for i in found[key] if i in bodies})
+        candidates = [bodies[i] for i in hits]
+        if match.judge(record, Side.GOOGLE, candidates, run.settings.lens, crm_tenant=run.tenant) is not None:
+            appeared.add(id(ticket))
+    return appeared
 
 
 # ------------------------------------------------------------------------------------------------- calls

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import NamedTuple
-
-import msgspec
 
 from syncd.core import guard
 from syncd.core.contact import Side
 from syncd.core.step import LinkState, Step
 from syncd.engine.pull import Wanted, observe_google, pull
 from syncd.engine.run import Run, turn
+from syncd.engine.scopes import forget_unseen, gone_scopes, unseen_scopes
 
 APPROVAL_LASTS = 24 * 3600.0
 """Seconds an approval is good for."""
@@ -32,7 +30,7 @@ class Consent(NamedTuple):
 
 def consent_of(run: Run) -> Consent:
     """The approvals that still hold: not older than a day, and given under the same fingerprint."""
-    mark = fingerprint(run)
+    mark = run.fingerprint()
     alive = [
         d
         for d in run.store.decisions(run.account)
@@ -40,13 +38,6 @@ def consent_of(run: Run) -> Consent:
     ]
     damage = frozenset(x for d in alive for x in d.value.get("damage", ()))
     return Consent(damage, frozenset(r for d in alive for r in d.value.get("reasons", ()) if r in WHOLE_PLAN))
-
-
-def fingerprint(run: Run) -> str:
-    """What this sync is: the operator's choices, the Google identity, the scopes by id."""
-    row = run.row()
-    facts = [run.settings.fingerprint, row.google, row.pairs]
-    return hashlib.blake2b(msgspec.json.encode(facts), digest_size=8).hexdigest()
 
 
 def brake(
@@ -57,7 +48,7 @@ def brake(
     reasons = guard.verdict(tally, around, run.settings.limits)
     if run.settings.review_first and around.first_run and tally.steps:
         reasons = (FIRST_REVIEW, *reasons)
-    reasons = tuple(r for r in reasons if r not in consent.reasons)
+    reasons = tuple(r for r in reasons if r not in consent.reasons and (r != "fingerprint" or _writes(tally)))
     if not confirmed and SHRINKING & set(reasons):
         _read_whole(run, wanted)
         return READ_AGAIN
@@ -67,23 +58,42 @@ def brake(
 def _surroundings(run: Run, tally: guard.Tally) -> guard.Surroundings:
     counts = run.store.counts(run.account)
     row = run.row()
-    before = row.facts.get("members", {})
+    before = dict(row.facts.get("members", {}))
+    if run.let_go:
+        before.update({f"{side.value}.{pair}": 0 for side, pair in run.gone or ()})
     members = [
         guard.Members(side, pair, int(before.get(f"{side.value}.{pair}", 0)), counts.get(f"{side.value}.{pair}", 0))
         for side in Side
         for pair in range(len(row.pairs))
     ]
-    suspicious = tally.leavers or any(m.before >= guard.EMPTY_SIDE and m.after == 0 for m in members)
+    first_run = counts[LinkState.LIVE.value] + counts[LinkState.PARKED.value] == 0
+    unseen = bool(unseen_scopes(run))
+    if run.gone is None and _touches_scopes(tally, members, first_run=first_run, unseen=unseen):
+        run.gone = gone_scopes(run)
+        forget_unseen(run, run.gone)
     whole = _whole(run) if _emptying(run, tally) else None
     return guard.Surroundings(
         links=counts[LinkState.LIVE.value],
         members=tuple(members),
-        first_run=counts[LinkState.LIVE.value] + counts[LinkState.PARKED.value] == 0,
-        scope_gone=_gone(run) if suspicious else (),
-        fingerprint_changed=row.fingerprint not in ("", fingerprint(run)),
+        first_run=first_run,
+        scope_gone=tuple(sorted({side for side, _ in run.gone or ()})),
+        fingerprint_changed=row.fingerprint not in ("", run.fingerprint()),
         values=None if whole is None else whole.had_values,
         had_field=None if whole is None else whole.had_field,
     )
+
+
+def _touches_scopes(tally: guard.Tally, members: list[guard.Members], *, first_run: bool, unseen: bool) -> bool:
+    """Whether tags and groups have to be looked at by id: somebody leaves or has vanished, or is to come in."""
+    left = tally.leavers or unseen or any(m.after < m.before for m in members)
+    come = tally.entered or tally.created_crm or tally.created_google
+    return bool(left or (come and not first_run))  # the first run has just looked them up
+
+
+def _writes(tally: guard.Tally) -> bool:
+    """A plan that would write nothing proves that what changed does no harm."""
+    told = (tally.leavers, tally.entered, tally.partners, tally.created_crm, tally.created_google)
+    return any((*told, tally.updated_crm, tally.updated_google))
 
 
 def _emptying(run: Run, tally: guard.Tally) -> bool:
@@ -101,18 +111,8 @@ def _whole(run: Run) -> guard.Tally:
     return tally
 
 
-def _gone(run: Run) -> tuple[Side, ...]:
-    """The sides whose tag or group no longer exists, asked for by id."""
-    sides = []
-    for side in Side:
-        with run.source(side).turn:
-            if any(run.source(side).remote.scope(pair[side is Side.GOOGLE]) is None for pair in run.row().pairs):
-                sides.append(side)
-    return tuple(sides)
-
-
 def _read_whole(run: Run, wanted: dict[Side, Wanted]) -> None:
     run.tell("SY106", reason="shrinking")
     with turn(run.store, run.crm, run.id, run.now, run.sleep, run.beat) as lease:
-        pull(run.store, run.crm, lease, wanted[Side.CRM], run.now(), full=True, beat=lambda: run.keep(lease))
+        pull(run.store, run.crm, lease, wanted[Side.CRM], run.now(), full=True, each=lambda _page: run.keep(lease))
     observe_google(run, wanted[Side.GOOGLE], full=True)

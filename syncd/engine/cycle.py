@@ -8,23 +8,22 @@ from typing import Any
 import msgspec
 
 from syncd.core import guard
-from syncd.core.contact import AccountName, ScopeId, Side
-from syncd.core.errors import ConsentRevoked, NeedsHuman, Replan, RetryLater, SyncError, TagMissing
-from syncd.core.ports import AccountRow, Store
+from syncd.core.contact import AccountName, Side
+from syncd.core.errors import ConsentRevoked, NeedsHuman, Replan, RetryLater, SyncError
+from syncd.core.ports import AccountRow, Decision, Store
 from syncd.engine.apply import apply
-from syncd.engine.brake import READ_AGAIN, brake, consent_of, fingerprint
+from syncd.engine.brake import READ_AGAIN, Consent, brake, consent_of
+from syncd.engine.labels import await_echo
+from syncd.engine.placing import offer_of, times_named
 from syncd.engine.propose import Proposal, propose
 from syncd.engine.pull import Wanted, observe_google, offset_between, pull, server_now
 from syncd.engine.recover import recover
 from syncd.engine.report import Report, RunOutcome
 from syncd.engine.run import Run, gave_up, turn
+from syncd.engine.scopes import UNPLANNED, empty, forget_unseen, gone_scopes, unseen_scopes, way_out
 
 ROUNDS = 4
 """Plans of one run: what met a moved world in one is planned anew in the next; the last one finds nothing to do."""
-NOT_THERE = ScopeId("")
-"""A group that a preview found missing."""
-UNPLANNED = (-1, -1)
-"""Revisions no source has: the next run plans whatever was read."""
 
 
 def run_cycle(run: Run, wanted: dict[Side, Wanted]) -> Report:
@@ -53,23 +52,41 @@ def _pass(run: Run, wanted: dict[Side, Wanted]) -> None:
     for _round in range(ROUNDS):
         if not needs_plan(run):
             return
-        before, decisions = _revisions(run), run.store.decisions(run.account)
+        before, decisions, named = _revisions(run), run.store.decisions(run.account), times_named(run)
+        doubts = run.report.in_doubt
         written = _one_plan(run, wanted)
         if written is None:
             return
+        if not run.replans and run.report.in_doubt == doubts:
+            # an approval holds until its plan has settled: what surrounds the next round is measured as before
+            _taken_in(run, tuple(d for d in decisions if not written or d.kind != "approve"), named)
         if not written:
             _settled(run, before)
             return
+        await_echo(run, server_now(run.store.source(run.google.id, Side.GOOGLE), run.now()))
         _echoes(run, wanted)
-        if not run.replans:
-            for decision in decisions:
-                run.store.forget_decision(decision.id)
+
+
+def _taken_in(run: Run, decisions: tuple[Decision, ...], named: int) -> None:
+    """What people had decided, and the names that had appeared, are part of what is done now."""
+    for decision in decisions:
+        run.store.forget_decision(decision.id)
+    if run.let_go:
+        forget_unseen(run)
+    row = run.row()
+    if row.facts.get("names", 0) != named:
+        _save(run, facts={**row.facts, "names": named})
 
 
 def needs_plan(run: Run) -> bool:
-    """Whether a plan could differ from the last settled one: a mirror moved, or something is owed to a person."""
+    """Whether a plan could differ from the last settled one.
+
+    A mirror moved, something is owed to a person, or what could not be placed may be now.
+    """
     row = run.row()
-    return row.planned != _revisions(run) or row.state == "held" or bool(run.store.decisions(run.account))
+    if row.planned != _revisions(run) or row.state == "held" or run.store.decisions(run.account):
+        return True
+    return offer_of(run) is not None or bool(unseen_scopes(run))
 
 
 def _revisions(run: Run) -> tuple[int, int]:
@@ -79,8 +96,8 @@ def _revisions(run: Run) -> tuple[int, int]:
 def _one_plan(run: Run, wanted: dict[Side, Wanted]) -> int | None:
     """Plan, guard, apply. How many steps were to write something; None when the brake holds the plan."""
     run.replans = 0
-    bind(run)
     consent = consent_of(run)
+    bind(run, consent, wanted)
     proposal = propose(run, consent.damage)
     reasons = brake(run, proposal.tally, wanted, consent)
     if reasons == READ_AGAIN:
@@ -94,10 +111,15 @@ def _one_plan(run: Run, wanted: dict[Side, Wanted]) -> int | None:
     return proposal.writing
 
 
-def bind(run: Run) -> None:
-    """Fix the policy of this run: what is known of the two clocks now."""
+def bind(run: Run, consent: Consent, wanted: dict[Side, Wanted]) -> None:
+    """Fix what this plan is made under: the clocks as they are known now, what may be placed, what was let go."""
     crm, google = run.store.source(run.crm.id, Side.CRM), run.store.source(run.google.id, Side.GOOGLE)
     run.policy = run.settings.bound(offset_between(crm, google, run.now()), server_now(google, run.now()))
+    run.offer = offer_of(run)
+    run.let_go = "scope_gone" in consent.reasons
+    run.gone = gone_scopes(run) if run.let_go else None
+    if run.gone:
+        empty(run, run.gone, wanted)
 
 
 def hold_plan(run: Run, proposal: Proposal, reasons: tuple[str, ...]) -> None:
@@ -106,8 +128,12 @@ def hold_plan(run: Run, proposal: Proposal, reasons: tuple[str, ...]) -> None:
     run.report.message = (
         f"the plan is held: {', '.join(reasons)}. See `syncd plan {run.account}`, then `syncd approve {run.account}`."
     )
+    if "scope_gone" in reasons and run.gone:
+        run.report.message += way_out(run.row(), run.gone)
+        for _side, pair in sorted(run.gone):
+            run.tell("SY114", pair=pair)
     run.store.mark_plan(proposal.plan, "held", reasons, guard.counts(proposal.tally))
-    facts = {**run.row().facts, "held_under": fingerprint(run)}
+    facts = {**run.row().facts, "held_under": run.fingerprint()}
     _save(run, state="held", message=run.report.message, facts=facts)
     tally = proposal.tally
     run.tell(
@@ -128,7 +154,7 @@ def _settled(run: Run, revisions: tuple[int, int]) -> None:
     known: dict[str, Any] = {
         "planned": revisions,
         "facts": {**row.facts, "members": members},
-        "fingerprint": fingerprint(run),
+        "fingerprint": run.fingerprint(),
     }
     if any(getattr(row, key) != value for key, value in known.items()):
         _save(run, **known)
@@ -143,40 +169,6 @@ def _echoes(run: Run, wanted: dict[Side, Wanted]) -> None:
             pull(run.store, run.crm, lease, wanted[Side.CRM], run.now())
     if wrote_google:
         observe_google(run, wanted[Side.GOOGLE])
-
-
-def prepare(run: Run, *, make: bool = True) -> tuple[str, ...]:
-    """Find the tags and groups of an account once; they are followed by id from then on.
-
-    What is missing is made, where that is ours to do. With `make=False` nothing is made: a missing group stands for
-    itself as `NOT_THERE` until a run makes it, and its name is returned; a missing tag is always `TagMissing`.
-    """
-    row = run.row()
-    if len(row.pairs) == len(run.settings.pairs) and row.facts.get("wishes") == _wishes(run):
-        return ()
-    pairs, missing = _found_pairs(run, make=make)
-    facts = row.facts if missing else {**row.facts, "wishes": _wishes(run)}
-    _save(run, pairs=pairs, facts=facts, planned=UNPLANNED)
-    return missing
-
-
-def _found_pairs(run: Run, *, make: bool) -> tuple[tuple[tuple[ScopeId, ScopeId], ...], tuple[str, ...]]:
-    pairs: list[tuple[ScopeId, ScopeId]] = []
-    missing: list[str] = []
-    for tag, group in run.settings.pairs:
-        with run.crm.turn:
-            tag_id = run.crm.remote.resolve(tag, make=make)
-        try:
-            with run.google.turn:
-                pairs.append((tag_id, run.google.remote.resolve(group, make=make)))
-        except TagMissing:
-            pairs.append((tag_id, NOT_THERE))
-            missing.append(group.name)
-    return tuple(pairs), tuple(missing)
-
-
-def _wishes(run: Run) -> list[list[str]]:
-    return [[tag.name, tag.owner, group.name] for tag, group in run.settings.pairs]
 
 
 def _save(run: Run, **changes: Any) -> AccountRow:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from syncd.core import match
 from syncd.core.anchor import parse_anchor
-from syncd.core.contact import Record, RecordId, Side
+from syncd.core.contact import Base, Record, RecordId, Side
 from syncd.core.ports import KeyKind
-from syncd.core.step import Case, Hold, HoldReason, Link, LinkState
+from syncd.core.step import Case, Hold, HoldReason, Link, LinkState, Presence
 from syncd.engine.run import Run
 
 CHUNK = 300
@@ -23,13 +23,26 @@ CHUNK = 300
 Key = tuple[KeyKind, str]
 
 
+NO_BASE = Base((), ())
+"""What a link that follows a new record starts from: nothing that both sides agreed on."""
+
+
 class Verdict(NamedTuple):
-    """What a newcomer is: has a `partner`, takes over a link (`follows`), waits, is a `twin`; all empty: it is new."""
+    """What a newcomer is: has a `partner`, takes over a link (`follows`), waits, is a `twin`; all empty: it is new.
+
+    `decided` by a person, who may also have said that it `leaves` its scope.
+    """
 
     partner: RecordId | None = None
     follows: int | None = None
     hold: Hold | None = None
     twin: bool = False
+    leaves: bool = False
+    decided: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        return self._replace(decided=False) == (None, None, None, False, False, False)
 
 
 class Verdicts:
@@ -42,7 +55,7 @@ class Verdicts:
 
     def put(self, side: Side, record: RecordId, verdict: Verdict, strong: tuple[str, ...]) -> None:
         self._of[side, record] = verdict
-        if verdict == Verdict():
+        if verdict.is_new:
             self._strong_of[side, record] = strong
             self._strong[side].update(strong)
 
@@ -61,6 +74,8 @@ class Verdicts:
             if verdict.partner is not None:
                 claims[side.other, verdict.partner].add(record)
         for (side, wanted), claimants in claims.items():
+            if self._is_decided(side, wanted, claimants):
+                continue
             mine = self._of.get((side, wanted))
             rivals = claimants | ({mine.partner} if mine is not None and mine.partner is not None else set())
             if len(rivals) > 1:
@@ -71,9 +86,20 @@ class Verdicts:
             if any(self._strong[side][key] > 1 for key in strong):
                 self._hold([(side, record)], Hold(HoldReason.SHARED_KEY))
 
+    def _is_decided(self, side: Side, wanted: RecordId, claimants: set[RecordId]) -> bool:
+        """Where a person said whose partner it is, the others wait, and it has no say of its own."""
+        decided = next((r for r in sorted(claimants) if self._of[side.other, r].decided), None)
+        if decided is None:
+            return False
+        others = ((side.other, r) for r in claimants if r != decided)
+        self._hold(others, Hold(HoldReason.CLAIMED_TWICE, (wanted,)))
+        if (side, wanted) in self._of:
+            self._of[side, wanted] = Verdict(partner=decided, decided=True)
+        return True
+
     def _hold(self, who: Iterable[tuple[Side, RecordId]], hold: Hold) -> None:
         for key in who:
-            if key in self._of:
+            if key in self._of and not self._of[key].decided:
                 self._of[key] = Verdict(hold=hold)
 
 
@@ -86,9 +112,22 @@ def judge_newcomers(run: Run, newcomers: Iterable[Case], chosen: Mapping[RecordI
             _judge_side(run, side, [r for r in group if r.id not in chosen], verdicts)
             for record in group:
                 if record.id in chosen:
-                    verdicts.put(side, record.id, chosen[record.id], ())
+                    strong = match.strong_keys(record, run.settings.lens)
+                    verdicts.put(side, record.id, _owned(run, side, chosen[record.id]), strong)
     verdicts.settle_claims()
     return verdicts
+
+
+def _owned(run: Run, side: Side, chosen: Verdict) -> Verdict:
+    """A person's verdict. A partner that is linked already brings its link along; its other record is free again."""
+    if chosen.partner is None:
+        return chosen
+    owner = run.store.links_of(run.account, side.other, [chosen.partner]).get(chosen.partner)
+    if owner is None:
+        return chosen
+    if owner.state is LinkState.CREATING:
+        return Verdict(hold=Hold(HoldReason.CLAIMED_TWICE, (chosen.partner,), "a create for it is in flight"))
+    return chosen._replace(follows=owner.id)
 
 
 def _newcomer(case: Case, side: Side) -> Record | None:
@@ -159,6 +198,17 @@ def read_bodies(run: Run, side: Side, ids: set[RecordId]) -> dict[RecordId, Reco
             fetched = run.source(side).remote.fetch(missing)
         bodies.update({i: r for i, r in fetched.items() if r is not None})
     return bodies
+
+
+def presence_of(run: Run, side: Side, record: RecordId | None) -> Presence | None:
+    """How a record stands in this account, read where only its keys are known; None where there is none."""
+    if record is None:
+        return None
+    stored = run.store.presence(run.account, side, [record]).get(record)
+    if stored is not None and stored.record is not None:
+        return None if stored.gone else stored
+    body = read_bodies(run, side, {record}).get(record)
+    return None if body is None else Presence(record=body)
 
 
 def _against_links(run: Run, side: Side, judged: RecordId | Hold | None, owners: Mapping[RecordId, Link]) -> Verdict:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 
-from syncd.core import guard, match
-from syncd.core.contact import Base, Record, RecordId, Side
+from syncd.core import guard
+from syncd.core.contact import Record, RecordId, Side
 from syncd.core.plan import reconcile
-from syncd.core.ports import Decision, KeyKind, PlanRow
+from syncd.core.ports import PlanRow
 from syncd.core.step import Case, Hold, HoldReason, Link, LinkState, Planned, Presence, Step
-from syncd.engine.partners import Verdict, Verdicts, judge_newcomers, read_bodies
+from syncd.engine.decided import (
+    Choices,
+    choices_of,
+    decided_link,
+    handed_over,
+    held,
+    letting_go,
+    lost_side,
+    verdicts_of,
+)
+from syncd.engine.merged import merged
+from syncd.engine.partners import NO_BASE, Verdict, Verdicts, judge_newcomers, presence_of
+from syncd.engine.placing import offered
 from syncd.engine.run import Run
-
-NO_BASE = Base((), ())
-"""What a link that follows a new record starts from: nothing that both sides agreed on."""
 
 
 class Proposal(NamedTuple):
@@ -30,7 +39,7 @@ class Proposal(NamedTuple):
 
 def propose(run: Run, exempt: frozenset[str]) -> Proposal:
     """Decide and keep the plan. `exempt` are the damaging steps a person approved; the brake does not count them."""
-    counter = _Counter(exempt)
+    counter = _Counter(exempt, (run.gone or frozenset()) if run.let_go else frozenset())
     row = PlanRow(run.id, run.account, run.now(), "", "running", (), {})
     run.store.keep_plan(row, counter.through(_planned(run)))
     run.report.held = counter.held
@@ -40,69 +49,91 @@ def propose(run: Run, exempt: frozenset[str]) -> Proposal:
 class _Counter:
     """Tallies steps as they stream by."""
 
-    def __init__(self, exempt: frozenset[str]) -> None:
+    def __init__(self, exempt: frozenset[str], let_go: frozenset[tuple[Side, int]]) -> None:
         self.tally = guard.Tally()
         self.steps = 0
         self.writing = 0
         self.held = 0
         self._exempt = exempt
+        self._gone = let_go
+
+    def _let_go(self, step: Step) -> bool:
+        """A contact that leaves because the tag or group of the other side is gone, as a person said."""
+        left = [(move.side.other, move.pair) for move in step.moves if not move.enter]
+        return bool(left) and all(place in self._gone for place in left)
 
     def through(self, planned: Iterator[Planned]) -> Iterator[Planned]:
         for item in planned:
             self.held += item.step.hold is not None
             self.writing += item.step.writes
-            if guard.damage_digest(item.step) not in self._exempt:
+            if guard.damage_digest(item.step) not in self._exempt and not self._let_go(item.step):
                 self.tally = guard.tally(self.tally, item.case, item.step)
             self.steps += 1
             yield item
 
 
 def _planned(run: Run) -> Iterator[Planned]:
-    decisions = run.store.decisions(run.account)
-    verdicts = judge_newcomers(run, _newcomers(run), _chosen(decisions))
-    for done, case in enumerate(run.store.work(run.account), 1):
-        planned = _linked(run, case, verdicts, decisions) if case.link is not None else _unlinked(run, case, verdicts)
-        if planned is not None:
+    choices = choices_of(run.store.decisions(run.account))
+    run.chosen = frozenset(RecordId(subject) for subject, choice in choices.items() if choice.create)
+    verdicts = judge_newcomers(run, _newcomers(run), verdicts_of(choices))
+    bereft = list(handed_over(run, choices))
+    yield from bereft
+    done_with = verdicts.moved_links.union(p.step.link for p in bereft if p.step.link is not None)
+    for done, case in enumerate(run.store.work(run.account, unplaced=run.offer is not None), 1):
+        if case.link is None:
+            planned = _unlinked(run, case, verdicts)
+        else:
+            planned = None if case.link.id in done_with else _linked(run, case, case.link, choices)
+        if planned is not None and not _into_nothing(run, planned.step):
             yield planned
         if done % 500 == 0:
             run.show("planning", done)
             run.keep(run.google_lease)
+    yield from _unread(run)
 
 
 def _newcomers(run: Run) -> Iterator[Case]:
     return (case for case in run.store.work(run.account) if case.link is None)
 
 
-def _chosen(decisions: tuple[Decision, ...]) -> dict[RecordId, Verdict]:
-    """What people said about newcomers: `{"link": id}` or `{"create": true}`."""
-    chosen: dict[RecordId, Verdict] = {}
-    for decision in decisions:
-        if decision.kind != "resolve":
-            continue
-        if "link" in decision.value:
-            chosen[RecordId(decision.subject)] = Verdict(partner=RecordId(decision.value["link"]))
-        elif decision.value.get("create"):
-            chosen[RecordId(decision.subject)] = Verdict()
-    return chosen
+def _into_nothing(run: Run, step: Step) -> bool:
+    """Whether a step goes into a tag or group that is gone and that people agreed to let go."""
+    entered = {(m.side, m.pair) for m in step.moves if m.enter}
+    if step.create is not None:
+        entered.update((side, pair) for side in Side for pair in step.pairs)
+    return bool(run.let_go and run.gone and entered & run.gone)
 
 
-def _linked(run: Run, case: Case, verdicts: Verdicts, decisions: tuple[Decision, ...]) -> Planned | None:
-    link = case.link
-    if link is None or link.id in verdicts.moved_links:
-        return None
-    if link.hold is not None and not _released(link, decisions):
-        return Planned(
-            case, Step(link=link.id, crm_id=link.crm_id, google_id=link.google_id, pairs=link.pairs, hold=link.hold)
-        )
-    step = reconcile(case, run.policy)
-    vanished = Side.CRM if case.crm.gone else Side.GOOGLE if case.google.gone else None
+def _unread(run: Run) -> Iterator[Planned]:
+    """Members that are listed and cannot be read wait alone."""
+    for side, record in run.store.unread(run.account):
+        hold = Hold(HoldReason.UNREADABLE, detail=side.value)
+        unseen = Record(record, "", (), ())
+        case = Case(crm=Presence(record=unseen), google=Presence())
+        if side is Side.GOOGLE:
+            case = Case(crm=Presence(), google=Presence(record=unseen))
+        yield Planned(case, _newcomer_step(side, record, hold=hold))
+
+
+# ------------------------------------------------------------------------------------------------- links
+
+
+def _linked(run: Run, case: Case, link: Link, choices: Choices) -> Planned | None:
+    choice = choices.get(str(link.id))
+    decided = decided_link(run, case, choice) if choice is not None else None
+    if decided is not None:
+        return decided
+    vanished = lost_side(case)
+    waits = link.hold is not None and link.hold.reason is HoldReason.MERGED_AWAY and vanished is not None
+    if waits and link.hold is not None and choice is None:
+        return Planned(case, held(link, link.hold))
+    policy = run.policy
+    if offered(run, case):
+        policy = msgspec.structs.replace(policy, place_unplaced=True)
+    step = reconcile(case, policy)
     if vanished is not None and step.leaves:
-        return _merged(run, case, vanished) or Planned(case, step)
+        return merged(run, case, vanished) or Planned(case, step)
     return Planned(case, step)
-
-
-def _released(link: Link, decisions: tuple[Decision, ...]) -> bool:
-    return any(d.kind == "resolve" and d.subject == str(link.id) for d in decisions)
 
 
 # ------------------------------------------------------------------------------------------------- newcomers
@@ -118,6 +149,8 @@ def _unlinked(run: Run, case: Case, verdicts: Verdicts) -> Planned | None:
         return Planned(case, _newcomer_step(side, record.id, hold=verdict.hold))
     if verdict.twin:
         return Planned(case, _newcomer_step(side, record.id, quarantine=True))
+    if verdict.leaves:
+        return letting_go(case)
     if verdict.partner is None:
         return Planned(case, reconcile(case, run.policy))
     mine = verdicts.get(side.other, verdict.partner)
@@ -132,23 +165,13 @@ def _newcomer_step(side: Side, record: RecordId, *, hold: Hold | None = None, qu
 
 
 def _with_partner(run: Run, case: Case, side: Side, verdict: Verdict) -> Planned | None:
-    partner = _presence(run, side.other, verdict.partner)
+    partner = presence_of(run, side.other, verdict.partner)
     if partner is None:
         return None
     joined = Case(crm=case.crm, google=partner) if side is Side.CRM else Case(crm=partner, google=case.google)
     if verdict.follows is not None:
         joined = _following(run, joined, side, verdict.follows)
     return Planned(joined, reconcile(joined, run.policy))
-
-
-def _presence(run: Run, side: Side, record: RecordId | None) -> Presence | None:
-    if record is None:
-        return None
-    stored = run.store.presence(run.account, side, [record]).get(record)
-    if stored is not None and stored.record is not None:
-        return stored
-    body = read_bodies(run, side, {record}).get(record)
-    return None if body is None else Presence(record=body)
 
 
 def _following(run: Run, joined: Case, side: Side, link: int) -> Case:
@@ -161,49 +184,3 @@ def _following(run: Run, joined: Case, side: Side, link: int) -> Case:
         old, state=LinkState.LIVE, crm_base=NO_BASE, google_base=NO_BASE, **{f"{side.value}_id": new_id.id}
     )
     return msgspec.structs.replace(joined, link=moved)
-
-
-# ------------------------------------------------------------------------------------------------- merges
-
-
-def _merged(run: Run, case: Case, side: Side) -> Planned | None:
-    """Two contacts that became one on a side are no deletion: the link follows the survivor, or waits for a person."""
-    gone = case.crm if side is Side.CRM else case.google
-    link = case.link
-    if gone.record is None or link is None:
-        return None
-    survivor = _survivor(run, side, gone.record)
-    if survivor is None:
-        return None
-    owner = run.store.links_of(run.account, side, [survivor.id]).get(survivor.id)
-    if owner is not None or side is Side.CRM:
-        hold = Hold(HoldReason.MERGED_AWAY, (survivor.id,))
-        return Planned(
-            case, Step(link=link.id, crm_id=link.crm_id, google_id=link.google_id, pairs=link.pairs, hold=hold)
-        )
-    presence = _presence(run, side, survivor.id)
-    if presence is None:
-        return None
-    followed = msgspec.structs.replace(link, google_id=survivor.id)
-    moved = msgspec.structs.replace(case, google=presence, link=followed)
-    return Planned(moved, reconcile(moved, run.policy))
-
-
-def _survivor(run: Run, side: Side, gone: Record) -> Record | None:
-    """A contact changed since, which carries the vanished one's marker, or all of its e-mails and phones."""
-    keys = [(kind, text) for kind, text in match.keys(gone) if kind in (KeyKind.EMAIL, KeyKind.PHONE)]
-    marks = [(KeyKind.ANCHOR, anchor) for anchor in gone.anchors]
-    found = run.store.candidates(run.source(side).id, [*keys, *marks])
-    holders = _intersection(found, keys) | _intersection(found, marks)
-    holders.discard(gone.id)
-    bodies = read_bodies(run, side, holders) if holders else {}
-    changed = [r for r in bodies.values() if r.stamp >= gone.stamp]
-    return changed[0] if len(changed) == 1 else None
-
-
-def _intersection(
-    found: Mapping[tuple[KeyKind, str], set[RecordId]], keys: Sequence[tuple[KeyKind, str]]
-) -> set[RecordId]:
-    if not keys:
-        return set()
-    return set.intersection(*(found.get(key, set()) for key in keys))

@@ -10,7 +10,9 @@ import msgspec
 from syncd.core.contact import Instant, Record, RecordId, ScopeId, Side
 from syncd.core.errors import CursorExpired
 from syncd.core.policy import Offset
-from syncd.core.ports import ClockSample, Ending, Lease, Promoted, SourceRow, Store
+from syncd.core.ports import ClockSample, Ending, Lease, Page, Promoted, SourceRow, Store
+from syncd.engine.labels import Echo
+from syncd.engine.placing import appeared
 from syncd.engine.run import MICRO, Run, Source, interest_of
 
 POINT_READS = 1_000
@@ -37,17 +39,20 @@ def pull(
     *,
     fresh: bool = False,
     full: bool = False,
-    beat: Callable[[], None] = lambda: None,
+    each: Callable[[Page], None] = lambda _page: None,
 ) -> Promoted:
-    """Bring the mirror of this source up to date. Reads everything when it must, otherwise what changed."""
+    """Bring the mirror of this source up to date. Reads everything when it must, otherwise what changed.
+
+    `each` is called with every page, before the mirror knows of it.
+    """
     row = store.source(source.id, source.remote.side)
     cursor = None if full or _full_due(row, wanted, now) else row.cursor
     try:
-        ending, promoted = _read(store, source, lease, wanted, cursor, now, fresh, beat)
+        ending, promoted = _read(store, source, lease, wanted, cursor, now, fresh, each)
     except CursorExpired:
         if cursor is None:
             raise
-        ending, promoted = _read(store, source, lease, wanted, None, now, fresh, beat)
+        ending, promoted = _read(store, source, lease, wanted, None, now, fresh, each)
     _remember(store, row, ending, wanted)
     doubtful = tuple(dict.fromkeys((*promoted.absent, *store.rechecks(source.id, now))))
     settled = point_read(store, source, lease, doubtful, now)
@@ -82,20 +87,24 @@ def _read(
     cursor: dict[str, Any] | None,
     now: float,
     fresh: bool,  # noqa: FBT001 - passed straight through from `pull`
-    beat: Callable[[], None],
+    each: Callable[[Page], None],
 ) -> tuple[Ending, Promoted]:
     interest = interest_of(store, source.id, wanted.scopes, wanted.custom, fresh=fresh)
     staging = store.stage(lease, source.remote.side)
     reading = source.remote.read(cursor, interest)
     for page in reading:
         staging.add(page)
-        beat()
+        each(page)
     return reading.ending, staging.promote(reading.ending, wanted.scopes, now)
 
 
 def _remember(store: Store, row: SourceRow, ending: Ending, wanted: Wanted) -> None:
-    """Facts that change only when something did: what a snapshot covered, the reading before, the clock."""
-    facts: dict[str, Any] = {}
+    """Facts that change only when something did: what a snapshot covered, what was not shown, new names, the clock."""
+    facts = appeared(row.facts, ending)
+    old = set(row.facts.get("unseen", ()))
+    unseen = (old - set(ending.listed)) | set(ending.unseen)
+    if unseen != old:
+        facts["unseen"] = sorted(unseen) or None
     if ending.snapshot:
         facts["covered"] = {"scopes": sorted(wanted.scopes), "custom": sorted(wanted.custom)}
     if ending.clock is not None and not _clock_known(row, ending.clock):
@@ -143,6 +152,12 @@ def server_now(row: SourceRow, now: float) -> Instant:
 def observe_google(run: Run, wanted: Wanted, *, full: bool = False) -> Promoted:
     """Google's changes, under the lease the run holds throughout."""
     run.show("reading Google")
+    echo, full_at = Echo(run), run.store.source(run.google.id, Side.GOOGLE).full_at
+
+    def each(page: Page) -> None:
+        echo.look(page)
+        run.keep(run.google_lease)
+
     promoted = pull(
         run.store,
         run.google,
@@ -151,8 +166,10 @@ def observe_google(run: Run, wanted: Wanted, *, full: bool = False) -> Promoted:
         run.now(),
         fresh=run.fresh,
         full=full,
-        beat=lambda: run.keep(run.google_lease),
+        each=each,
     )
+    after = run.store.source(run.google.id, Side.GOOGLE)
+    echo.judge(server_now(after, run.now()), full=after.full_at != full_at)
     _tell_reading(run, Side.GOOGLE, promoted)
     return promoted
 

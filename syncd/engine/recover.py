@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from syncd.core.contact import FIELD_MASK, Base, Record, RecordId, Side, base_of
+from syncd.core.contact import FIELD_MASK, Base, Record, RecordId, Side, Unit, base_of
 from syncd.core.delta import digest
+from syncd.core.fields import ROWS
 from syncd.core.ports import CallItem, Create, Done, KeyKind, Lease, Member, OpenCall, Settled, Stale, Unsent
 from syncd.core.step import Link, LinkState
 from syncd.engine.apply import record_of
@@ -111,9 +112,15 @@ def _adopted(run: Run, side: Side, item: CallItem, record: Record) -> Settled | 
     same = origin.record is not None and digest(origin.record) == planned
     theirs = base_of(origin.record) if same and origin.record is not None else sent
     ids = {f"{side.value}_id": record.id, f"{side.value}_base": base_of(record), f"{side.other.value}_base": theirs}
-    link = msgspec.structs.replace(case.link, state=LinkState.LIVE, pairs=item.step.pairs, **ids)
+    unplaced = side is Side.CRM and _said(item.write.units) > _said(record.units)
+    link = msgspec.structs.replace(case.link, state=LinkState.LIVE, pairs=item.step.pairs, unplaced=unplaced, **ids)
     entered = tuple(Member(scope, record.id) for scope in item.write.scopes) if side is Side.GOOGLE else ()
     return Settled(item, Done(record), link, record, entered)
+
+
+def _said(units: tuple[Unit, ...]) -> int:
+    """How much is said in fields whose parts may be rows of lookups."""
+    return sum(1 for u in units if ROWS[u.field].placed for part in u.value if part)
 
 
 def _as_before(run: Run, item: CallItem) -> Link | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 import time
 import uuid
@@ -11,8 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import msgspec
+
 from syncd.core.anchor import tenant_hash
-from syncd.core.contact import AccountName, Instant, ScopeId, Side, SourceId
+from syncd.core.contact import AccountName, Instant, RecordId, ScopeId, Side, SourceId
 from syncd.core.errors import Busy, RetryLater
 from syncd.core.policy import Lens, Limits, Offset, Policy
 from syncd.core.ports import AccountRow, Interest, Lease, Remote, ScopeWish, Store
@@ -68,6 +71,12 @@ class Source:
     turn: threading.RLock = field(default_factory=threading.RLock)
 
 
+class Offer(NamedTuple):
+    """Unplaced values that are tried again: those of these names, folded (None: all)."""
+
+    names: frozenset[str] | None
+
+
 def _silence(_event: str, **_facts: object) -> None:
     """Where nobody listens."""
 
@@ -92,6 +101,15 @@ class Run:
     google_lease: Lease = field(init=False)
     policy: Policy = field(init=False)
     replans: int = 0
+    offer: Offer | None = None
+    chosen: frozenset[RecordId] = frozenset()  # newcomers of which a person said that they are new
+    gone: frozenset[tuple[Side, int]] | None = None  # tags and groups found missing; None: not looked for
+    let_go: bool = False  # a person lets the contacts of what is gone go
+    moved: dict[RecordId, tuple[ScopeId, bool]] = field(default_factory=dict)  # our own group changes
+    crm_read_at: float = 0.0  # when this run last read the CRM,
+    crm_epoch: int = -1  # and under which lease it last had it
+    _kept: dict[SourceId, tuple[int, float]] = field(default_factory=dict)  # epoch and time of the last renewal
+    rewritten: set[RecordId] = field(default_factory=set)  # Google contacts whose content we changed
 
     def __post_init__(self) -> None:
         self.report = Report(account=self.settings.name, run=self.id)
@@ -111,6 +129,12 @@ class Run:
             raise LookupError(msg)
         return row
 
+    def fingerprint(self) -> str:
+        """What this sync is: the operator's choices, the Google identity, the scopes by id."""
+        row = self.row()
+        facts = [self.settings.fingerprint, row.google, row.pairs]
+        return hashlib.blake2b(msgspec.json.encode(facts), digest_size=8).hexdigest()
+
     def source(self, side: Side) -> Source:
         return self.crm if side is Side.CRM else self.google
 
@@ -127,9 +151,13 @@ class Run:
         self.progress(ProgressEvent(self.account, phase, done, total, message))
 
     def keep(self, lease: Lease) -> None:
-        """Push the end of the lease out; called at each durable step."""
+        """Push the end of the lease out, unless that was done a moment ago; called at each durable step."""
         self.beat()
-        self.store.renew(lease, self.now() + LEASE)
+        epoch, at = self._kept.get(lease.source, (lease.epoch - 1, 0.0))
+        now = self.now()
+        if epoch != lease.epoch or now - at >= LEASE / 20:
+            self.store.renew(lease, now + LEASE)
+            self._kept[lease.source] = (lease.epoch, now)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from syncd.core.contact import Side
+from syncd.core.contact import Record, Side
 from syncd.core.delta import digest
 from syncd.core.plan import carry
 from syncd.core.ports import (
@@ -32,19 +32,20 @@ def settle(run: Run, side: Side, ticket: Ticket, item: CallItem, outcome: Outcom
     if isinstance(outcome, Done):
         return _done(run, side, ticket, item, outcome)
     creating = isinstance(item.write, Create)
+    before = None if ticket.linkless else interim_link(ticket)
     if isinstance(outcome, Unsent):
-        return Settled(item, outcome, _before_create(ticket) if creating else interim_link(ticket))
+        return Settled(item, outcome, _before_create(ticket) if creating else before)
     ticket.failed = True
     if isinstance(outcome, Unknown):
         run.report.in_doubt += 1
         run.tell("SY202", side=side.value, kind=type(item.write).__name__.lower(), items=1, reason=outcome.reason)
-        return Settled(item, outcome, _creating(ticket, side, item) if creating else interim_link(ticket))
+        return Settled(item, outcome, _creating(ticket, side, item) if creating else before)
     if isinstance(outcome, Refused):
         run.report.rejected += 1
         run.tell("SY210", side=side.value, link=ticket.link.id, reason=outcome.reason)
         return Settled(item, outcome, _refused(run, ticket, outcome, creating=creating))
     run.replans += 1
-    return Settled(item, outcome, _before_create(ticket) if creating else interim_link(ticket))
+    return Settled(item, outcome, _before_create(ticket) if creating else before)
 
 
 def _before_create(ticket: Ticket) -> Link | None:
@@ -64,6 +65,8 @@ def _creating(ticket: Ticket, side: Side, item: CallItem) -> Link:
 def _refused(run: Run, ticket: Ticket, outcome: Refused, *, creating: bool) -> Link | None:
     """The same content is not tried again: the link remembers it, or for a newcomer the hold does."""
     step = ticket.planned.step
+    if ticket.linkless:
+        return None
     if not creating or ticket.planned.case.link is not None:
         return msgspec.structs.replace(interim_link(ticket), refused=f"{step.crm_digest}:{step.google_digest}")
     side = step.create.other if step.create else Side.CRM
@@ -86,18 +89,20 @@ def _done(run: Run, side: Side, ticket: Ticket, item: CallItem, outcome: Done) -
         ticket.link = msgspec.structs.replace(ticket.link, **{f"{side.value}_id": record.id})
     if isinstance(write, Enter) and record is None:
         record = ticket.before(side)
-    _count(run, side, write)
+    _count(run, side, write, wrote=not outcome.unholdable or record is None or _moved(ticket, side, record))
+    _remember_move(run, side, write)
     entered, left = _membership(write, outcome)
     return Settled(item, outcome, _link_after(run, ticket), record, entered, left)
 
 
 def _link_after(run: Run, ticket: Ticket) -> Link | None:
     step = ticket.planned.step
+    if ticket.linkless:
+        if step.quarantine and not ticket.owed:
+            run.tell("SY204", record=step.google_id)
+        return None
     if ticket.owed:
         return interim_link(ticket)
-    if step.quarantine:
-        run.tell("SY204", record=step.google_id)
-        return None
     run.report.conflicts += len(step.conflicts)
     run.report.linked += step.partner or step.create is not None
     return final_link(ticket)
@@ -113,14 +118,30 @@ def _membership(write: Write, outcome: Done) -> tuple[tuple[Member, ...], tuple[
     return (), ()
 
 
-def _count(run: Run, side: Side, write: Write) -> None:
+def _moved(ticket: Ticket, side: Side, record: Record) -> bool:
+    """False for an update of which nothing could be placed: the record is what it was."""
+    before = ticket.before(side)
+    return before is None or digest(before) != digest(record)
+
+
+def _remember_move(run: Run, side: Side, write: Write) -> None:
+    """Our own group changes: the first ones tell whether such changes show in Google's deltas."""
+    if side is not Side.GOOGLE:
+        return
+    if isinstance(write, Update):
+        run.rewritten.add(write.record.id)
+    elif isinstance(write, Enter | Leave) and any(write.scope == group for _, group in run.pairs):
+        run.moved[write.record] = (write.scope, isinstance(write, Enter))
+
+
+def _count(run: Run, side: Side, write: Write, *, wrote: bool) -> None:
     crm, google = run.report.crm, run.report.google
     on_crm = side is Side.CRM
     if isinstance(write, Create):
         crm.created += on_crm
         google.created += not on_crm
     elif isinstance(write, Update):
-        crm.updated += on_crm
+        crm.updated += on_crm and wrote
         google.updated += not on_crm
     elif isinstance(write, Enter):
         crm.tagged += on_crm

@@ -13,7 +13,8 @@ from syncd.core.contact import Base, Record, RecordId, ScopeId, Side, base_of
 from syncd.core.plan import settled
 from syncd.core.ports import Create, Enter, Leave, ScopeWish, Update, Write
 from syncd.core.step import Link, LinkState, Planned
-from syncd.engine.propose import NO_BASE
+from syncd.engine.partners import NO_BASE
+from syncd.engine.placing import offered
 from syncd.engine.run import Run
 
 NAMESPACE = uuid.UUID("6f0c9a52-3c1e-5d0e-9d3a-0f6f6d7a3b11")
@@ -24,7 +25,10 @@ ORDER = (Create, Update, Enter, Leave)
 
 @dataclass
 class Ticket:
-    """The link as it stands, the read-backs so far, and how many writes are still owed."""
+    """The link as it stands, the read-backs so far, and how many writes are still owed.
+
+    `unplaced`: a value of it waits for a row of the CRM's lookups.
+    """
 
     planned: Planned
     link: Link
@@ -32,6 +36,12 @@ class Ticket:
     failed: bool = False
     readback: dict[Side, Record] = field(default_factory=dict)
     unplaced: bool = False
+
+    @property
+    def linkless(self) -> bool:
+        """A contact that is only taken out of scope, and had no link: it gets none."""
+        step = self.planned.step
+        return self.planned.case.link is None and (step.quarantine or not step.pairs)
 
     def before(self, side: Side) -> Record | None:
         """The record of that side as the step was planned against."""
@@ -45,7 +55,7 @@ def ticket_of(run: Run, planned: Planned) -> Ticket:
     """A fresh ticket; a contact without a link gets one that is not stored yet."""
     step = planned.step
     link = planned.case.link or Link(0, run.account, LinkState.LIVE, step.crm_id, step.google_id)
-    ticket = Ticket(planned, link)
+    ticket = Ticket(planned, link, unplaced=link.unplaced and not offered(run, planned.case))
     ticket.owed = sum(len(writes_of(run, ticket, side)) for side in Side)
     return ticket
 
@@ -83,12 +93,12 @@ def interim_link(ticket: Ticket) -> Link:
     Two records that are only being joined have none yet: whatever is left is merged without one.
     """
     if ticket.planned.case.link is None:
-        return msgspec.structs.replace(ticket.link, crm_base=NO_BASE, google_base=NO_BASE)
+        return msgspec.structs.replace(ticket.link, crm_base=NO_BASE, google_base=NO_BASE, unplaced=ticket.unplaced)
     bases = {}
     for side, base in ((Side.CRM, ticket.link.crm_base), (Side.GOOGLE, ticket.link.google_base)):
         before = ticket.before(side)
         bases[f"{side.value}_base"] = base if base is not None or before is None else base_of(before)
-    return msgspec.structs.replace(ticket.link, **bases)
+    return msgspec.structs.replace(ticket.link, unplaced=ticket.unplaced, **bases)
 
 
 # ------------------------------------------------------------------------------------------------- writes

@@ -117,6 +117,7 @@ def holds(store: Store, name: AccountName | None) -> Iterator[Row]:
                 "subject": plan.id,
                 "reasons": list(plan.reasons),
                 "tally": plan.tally,
+                **({"choices": ["rebuild", "let-go"]} if "scope_gone" in plan.reasons else {}),
             }
     for account_name, link, hold, crm_id, google_id in store.holds(name):
         yield {

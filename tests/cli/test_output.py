@@ -18,7 +18,7 @@ from tests.cli.conftest import Shell, rows
 HELD = [{"account": "anna", "subject": "42", "reason": "several_candidates", "candidates": ["a", "b"]}]
 COMMANDS: list[tuple[list[str], dict[str, Any], int]] = [
     (["sync"], {"reports": [{"account": "anna", "outcome": "ok"}]}, 1),
-    (["plan", "anna"], {"plan": [{"contact": "x"}, {"contact": "y"}]}, 3),
+    (["plan", "anna"], {"plan": [{"action": "update", "name": "x"}, {"action": "link", "name": "y"}]}, 3),
     (["approve", "anna"], {"approve": {"account": "anna", "steps": 3}}, 1),
     (["holds"], {"holds": HELD}, 1),
     (["resolve", "anna", "42", "--link", "a"], {}, 1),

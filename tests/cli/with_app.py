@@ -37,6 +37,7 @@ class Plan(NamedTuple):
     steps: Iterator[dict[str, Any]]
     tally: dict[str, int]
     reasons: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
 
 def answer(method: str) -> Any:
@@ -72,6 +73,12 @@ class App:
 
     @classmethod
     def open(cls, config: Config) -> Self:
+        assert config.accounts
+        answer("open")
+        return cls()
+
+    @classmethod
+    def open_alone(cls, config: Config) -> Self:
         assert config.accounts
         answer("open")
         return cls()

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("syncd.app", "syncd.daemon.service", "syncd.cli.service", "syncd.cli.sync", "syncd.cli.accounts", "syncd.cli.holds",
-           "state.migrate", "alembic.command", "sqlalchemy.dialects.sqlite", "googleapiclient.discovery")  # fmt: skip
+MODULES = (
+    *("syncd.app", "syncd.daemon.service", "syncd.cli.service", "syncd.cli.sync", "syncd.cli.accounts"),
+    *("syncd.cli.holds", "state.migrate", "alembic.command", "sqlalchemy.dialects.sqlite", "googleapiclient.discovery"),
+)
 FAULT = 70
 FILE_LIMIT = "_NURSERY_FILE_LIMIT"
 """In a command's environment: the size in bytes beyond which no file of it may grow."""
@@ -77,12 +79,17 @@ def serve() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         if "ended" in order:
-            print(json.dumps(_look_after(order["ended"], codes)), flush=True)
+            _say(_look_after(order["ended"], codes))
             continue
         pid = os.fork()
         if pid == 0:
             _become(order)
-        print(pid, flush=True)
+        _say(pid)
+
+
+def _say(answer: int | None) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
 
 
 def _look_after(pid: int, codes: dict[int, int]) -> int | None:
@@ -109,7 +116,7 @@ def _become(order: dict[str, Any]) -> None:
         os.environ.update(order["env"])
         _limit_files(os.environ.pop(FILE_LIMIT, ""))
         random.seed()
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123 - the child's own, until its end
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - the child's own, until its end
         sys.argv = ["syncd", *order["args"]]
         from syncd.__main__ import main
 

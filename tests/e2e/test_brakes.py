@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from syncd.cli.demo.stage import ANNA
+from syncd.cli.demo.stage import ANNA, BEN
 from tests.e2e.conftest import Opener
 from tests.e2e.world import World
 
@@ -83,11 +83,28 @@ def test_deleted_group_is_held_at_any_size(world: World) -> None:
     assert len(world.tag_names()) == 2
 
 
-def test_deleted_tag_is_held_at_any_size(world: World) -> None:
-    """Somebody deleted the tag: nobody is taken out of the group."""
+@pytest.mark.xfail(
+    strict=True,
+    reason="a tag that is gone is left out of the listing, so nobody leaves and `engine.brake._gone` is never asked: "
+    "nothing is written, but the run says ok and nobody learns of it",
+)
+def test_deleted_tag_is_held_at_any_size(open_world: Opener) -> None:
+    """Somebody deleted the tag: nobody is taken out of the group. Ben's tag shows that tags can be read."""
+    world = open_world(players=(ANNA, BEN))
     world.pairs(2)
     world.crm.delete("ContactTag", world.tags["anna"], "anna")
     _held(world, "scope_gone")
+    assert len(world.members()) == 2
+
+
+def test_only_tag_that_is_gone_counts_as_a_lost_right(world: World) -> None:
+    """A CRM that shows none of its tags any more has hidden them: said so, and nobody is taken out of the group."""
+    world.pairs(2)
+    world.crm.delete("ContactTag", world.tags["anna"], "anna")
+    with world.watched() as traffic:
+        report = world.run()
+    assert (report["outcome"], report["reason"]) == ("failed", "missing_right")
+    assert not traffic.writes
     assert len(world.members()) == 2
 
 
@@ -151,6 +168,11 @@ def test_lost_right_to_read_is_no_leaving(world: World, deny: str, what: str) ->
     assert len(world.members()) == (2 if what == "ContactTag" else 3)
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="a point read that finds nothing is taken for a deletion, also where the contact's tag row is still listed: "
+    "`engine.pull.point_read` hands None to `resolve_absent` without looking at the membership",
+)
 def test_listed_contact_that_cannot_be_read_is_held_alone(open_world: Opener) -> None:
     """Its tag row is there, it is not: it waits in the group, and the others go on."""
     world = open_world(account_lines={"anna": 'tag = "Google"\ngroup = "Creatio"\nfull_every = "1s"'})

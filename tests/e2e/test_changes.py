@@ -97,6 +97,10 @@ def test_side_that_cannot_hold_a_value_is_compared_without_it(world: World) -> N
     world.expect_silence()
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="nothing sets the fact `members_by_list`: the echo of the first group change is not looked for",
+)
 @pytest.mark.parametrize("bumps", [True, False])
 def test_label_changes_that_no_delta_shows_are_seen_all_the_same(open_world: Opener, bumps: bool) -> None:
     """Where Google's deltas leave label changes out, members are read from the group."""

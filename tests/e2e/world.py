@@ -10,11 +10,10 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from syncd.app import App
 from syncd.cli.demo.stage import ANNA, SCOPES, START_SECONDS, Player, Stage
@@ -22,7 +21,7 @@ from syncd.config import Config, load
 from syncd.core.contact import Side
 from syncd.sandbox.creatio.seed import COMMUNICATION_TYPES
 from syncd.sandbox.google.users import User
-from syncd.sandbox.wire import Clock, Handler, Reply, Request
+from syncd.sandbox.wire import Clock, Reply, Request
 from tests.e2e.nursery import Nursery
 
 FAR = 86_400.0
@@ -46,6 +45,7 @@ class World(Stage):
     nursery: Nursery | None = None
     players: tuple[Player, ...] = (ANNA,)
     daemon_lines: str = 'interval = "24h"'
+    heard: deque[tuple[str, Request, Reply]] = field(default_factory=lambda: deque(maxlen=2_000), init=False)
     _pid: int | None = field(default=None, init=False)
 
     # -------------------------------------------------------------------------------------------- beginning
@@ -53,7 +53,7 @@ class World(Stage):
     def open_app(self) -> App:
         return App.open(self.config)
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         super().__enter__()
         shared = self.crm.add_tag("Staff", None, "corporate")
         for player in self.players:  # no CRM is without any row in a tag, and one that shows none has lost a right
@@ -307,44 +307,26 @@ class World(Stage):
         traffic = Traffic()
         self.google.reset_log()
         self.crm.reset_log()
+        self.heard.clear()
         yield traffic
         traffic.google = Counter(self.google.calls)
         traffic.crm = Counter(self.crm.counters)
         traffic.crm_requests = sum(1 for e in self.crm.log if "/odata" in e.path)
         traffic.google_requests = sum(traffic.google.values())
 
-    @contextlib.contextmanager
-    def sizes(self) -> Iterator[list[int]]:
-        """The sizes of all bodies that both servers receive and give inside the block."""
-        counted: list[int] = []
+    def serve_google(self, request: Request, clock: Clock) -> Reply:
+        reply = super().serve_google(request, clock)
+        self.heard.append(("google", request, reply))
+        return reply
 
-        def counting(handler: Handler) -> Handler:
-            def handled(request: Request, clock: Clock) -> Reply:
-                reply = handler(request, clock)
-                counted.extend((len(request.body), len(reply.body)))
-                return reply
+    def serve_crm(self, request: Request, clock: Clock) -> Reply:
+        reply = super().serve_crm(request, clock)
+        self.heard.append(("crm", request, reply))
+        return reply
 
-            return handled
-
-        with contextlib.ExitStack() as stack:
-            for served in (self.google_http, self.crm_http):
-                stack.enter_context(served.wrapped(counting))
-            yield counted
-
-    @contextlib.contextmanager
-    def crm_bodies(self) -> Iterator[list[bytes]]:
-        """The bodies of all requests to the CRM inside the block."""
-        bodies: list[bytes] = []
-
-        def keeping(handler: Handler) -> Handler:
-            def handled(request: Request, clock: Clock) -> Reply:
-                bodies.append(request.body)
-                return handler(request, clock)
-
-            return handled
-
-        with self.crm_http.wrapped(keeping):
-            yield bodies
+    def bytes_heard(self) -> int:
+        """The size of all bodies that went over the wire since `heard` was cleared."""
+        return sum(len(request.body) + len(reply.body) for _side, request, reply in self.heard)
 
     def expect_silence(self, *accounts: str) -> None:
         """A sync now changes nothing anywhere: all that was to be said is said."""

@@ -29,6 +29,7 @@ COMMITS = (
     "drop_plan",
     "forget_decision",
     "settle_step",
+    "settle_steps",
     "open_call",
     "settle_call",
     "put_account",

@@ -12,6 +12,7 @@ revision = "0001"
 down_revision = None
 
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+UNPLACED = sa.text("unplaced AND state = 'live'")
 DIRTY = sa.text(
     "state <> 'creating' AND (adrift OR hold IS NOT NULL OR"
     " (state = 'live' AND (crm_base IS NOT NULL OR google_base IS NOT NULL)))"
@@ -177,6 +178,7 @@ def _accounts() -> None:
     )
     op.create_index("ix_link_crm_id", "link", ["crm_id"])
     op.create_index("ix_link_dirty", "link", ["account", "id"], sqlite_where=DIRTY, postgresql_where=DIRTY)
+    op.create_index("ix_link_unplaced", "link", ["account", "id"], sqlite_where=UNPLACED, postgresql_where=UNPLACED)
     op.create_index("ix_link_google_id", "link", ["google_id"])
     op.create_table(
         "link_pair",

@@ -23,7 +23,7 @@ from syncd.sandbox.creatio.server import CreatioSandbox
 from syncd.sandbox.google.server import GoogleSandbox
 from syncd.sandbox.google.switches import Switches
 from syncd.sandbox.shell import Served
-from syncd.sandbox.wire import Clock
+from syncd.sandbox.wire import Clock, Reply, Request
 
 EMAIL = "ee1c85c3-cfcb-df11-9b2a-001d60e938c6"
 MOBILE = "d4a2dc80-30ca-df11-9b2a-001d60e938c6"
@@ -65,8 +65,8 @@ class Stage:
         self.clock, self.crm_clock = Clock(), Clock(skew=self.crm_skew)
         self.google = GoogleSandbox(self.clock, self.switches)
         self.crm = CreatioSandbox(self.crm_clock, self.profile)
-        self.google_http = Served(self.google.handle, self.clock, self.ports[0])
-        self.crm_http = Served(self.crm.handle, self.crm_clock, self.ports[1])
+        self.google_http = Served(self.serve_google, self.clock, self.ports[0])
+        self.crm_http = Served(self.serve_crm, self.crm_clock, self.ports[1])
         self.tags: dict[str, str] = {}
         self._daemon: subprocess.Popen[bytes] | None = None
         self._people()
@@ -79,6 +79,14 @@ class Stage:
         self.stop_daemon()
         self.google_http.close()
         self.crm_http.close()
+
+    def serve_google(self, request: Request, clock: Clock) -> Reply:
+        """Every request to Google comes through here."""
+        return self.google.handle(request, clock)
+
+    def serve_crm(self, request: Request, clock: Clock) -> Reply:
+        """Every request to the CRM comes through here."""
+        return self.crm.handle(request, clock)
 
     def _people(self) -> None:
         robot = self.crm.add_user("syncd", "robot-password", contact_name="syncd robot")
