@@ -126,7 +126,8 @@ class Memory:
 
     def forget_cursors(self) -> None:
         """As when a sync token expires."""
-        self._forgotten_before = self._tick + 1
+        self._tick += 1
+        self._forgotten_before = self._tick
 
     # -------------------------------------------------------------------------------------------- the port
 

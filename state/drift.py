@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
-from state.rows import among, chunks, columns_of
+from state.rows import chunks, columns_of, given
 from state.schema import account, account_pair, link, link_pair, membership, record
 from syncd.core.contact import AccountName, Side
 
@@ -16,12 +17,17 @@ from syncd.core.contact import AccountName, Side
 def recompute(connection: Connection, links: Sequence[int]) -> None:
     """Set `adrift` of these links; called by every transaction that moved what it depends on."""
     for ids in chunks(links):
-        connection.execute(_update().where(among(link.c.id, ids)))
+        connection.execute(_some(), {"ids": ids})
 
 
 def recompute_account(connection: Connection, name: AccountName) -> None:
     """The same for all links of an account whose pairs or sources were set anew."""
     connection.execute(_update().where(link.c.account == name))
+
+
+@cache
+def _some() -> sa.Update:
+    return _update().where(given(link.c.id))
 
 
 def _update() -> sa.Update:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from state.rows import among, chunks, delete_each
+from state.rows import chunks, delete_each, given
 from state.schema import match_key
 from syncd.core import match
 from syncd.core.contact import Record, RecordId, SourceId
@@ -20,6 +20,12 @@ KEY_BYTES = 16
 
 Key = tuple[str, str, bytes]
 """Row, kind, and the keyed hash of the text."""
+
+
+_KEYS = sa.select(match_key.c.record, match_key.c.row, match_key.c.kind, match_key.c.key).where(
+    match_key.c.source == sa.bindparam("source"), given(match_key.c.record)
+)
+_INSERT = sa.insert(match_key)
 
 
 def hashed(pepper: bytes, kind: str, text: str) -> bytes:
@@ -66,11 +72,9 @@ class Keys:
 
     def of(self, ids: Collection[RecordId]) -> dict[RecordId, set[Key]]:
         """What is stored; records without keys are not in the answer."""
-        columns = (match_key.c.record, match_key.c.row, match_key.c.kind, match_key.c.key)
-        mine = (match_key.c.source == self._source, among(match_key.c.record, ids))
         keys: dict[RecordId, set[Key]] = defaultdict(set)
-        for row in self._connection.execute(sa.select(*columns).where(*mine)):
-            keys[row.record].add((row.row, row.kind, bytes(row.key)))
+        for record, row, kind, key in self._connection.execute(_KEYS, {"source": self._source, "ids": ids}):
+            keys[record].add((row, kind, bytes(key)))
         return keys
 
     def _replace(self, have: Mapping[RecordId, set[Key]], want: Mapping[RecordId, set[Key]]) -> None:
@@ -78,7 +82,7 @@ class Keys:
         new = [self._row(i, key) for i, keys in want.items() for key in sorted(keys - have.get(i, set()))]
         delete_each(self._connection, match_key, gone)
         for chunk in chunks(new):
-            self._connection.execute(sa.insert(match_key), chunk)
+            self._connection.execute(_INSERT, chunk)
         self.changed = self.changed or bool(gone or new)
 
     def _row(self, record: RecordId, key: Key) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from state import codec, drift
 from state.part import sources_of
-from state.rows import among, chunks, columns_of
+from state.rows import among, chunks, columns_of, given
 from state.schema import link as link_table
 from state.schema import link_pair, record
 from syncd.core.contact import AccountName, Base, Record, RecordId, Side
@@ -33,13 +33,27 @@ def told(step: Step, fresh: Side | None = None) -> Told:
     return Told({Side.CRM: step.crm_digest, Side.GOOGLE: step.google_digest}, fresh)
 
 
+_PAIRS = (
+    sa.select(link_pair.c.link, link_pair.c.pair)
+    .where(given(link_pair.c.link))
+    .order_by(link_pair.c.link, link_pair.c.pair)
+)
+_CONTENTS = sa.select(record.c.id, record.c.digest).where(
+    record.c.source == sa.bindparam("source"), record.c.body.is_not(None), given(record.c.id)
+)
+_NUMBERED = sa.select(link_table).where(given(link_table.c.id))
+_NAMED = {
+    side: sa.select(link_table).where(link_table.c.account == sa.bindparam("account"), given(columns_of(side).id))
+    for side in Side
+}
+
+
 def pairs_of(connection: Connection, ids: Iterable[int]) -> dict[int, tuple[int, ...]]:
     """The agreed pairs of each link, ascending."""
     pairs: dict[int, list[int]] = defaultdict(list)
-    query = sa.select(link_pair).order_by(link_pair.c.link, link_pair.c.pair)
     for chunk in chunks(ids):
-        for row in connection.execute(query.where(among(link_pair.c.link, chunk))):
-            pairs[row.link].append(row.pair)
+        for number, pair in connection.execute(_PAIRS, {"ids": chunk}):
+            pairs[number].append(pair)
     return {i: tuple(found) for i, found in pairs.items()}
 
 
@@ -85,7 +99,7 @@ def put_all(connection: Connection, asked: Sequence[tuple[Link, Told]]) -> list[
     numbers = _save(connection, [shelf.number(link) for link, _ in last.values()], rows)
     _put_pairs(connection, {n: set(link.pairs) for n, (link, _) in zip(numbers, last.values(), strict=True)})
     drift.recompute(connection, numbers)
-    by_number = {row.id: row for row in _rows(connection, link_table.c.id, numbers)}
+    by_number = {row.id: row for row in _rows(connection, _NUMBERED, numbers)}
     stored = {
         key: to_link(by_number[n], tuple(sorted(set(link.pairs))))
         for n, (key, (link, _)) in zip(numbers, last.items(), strict=True)
@@ -102,23 +116,21 @@ class _Shelf:
 
     def __init__(self, connection: Connection, asked: Sequence[Link]) -> None:
         self._sources = sources_of(connection, asked[0].account)
-        account = link_table.c.account == asked[0].account
-        found = _rows(connection, link_table.c.id, [link.id for link in asked if link.id])
+        found = _rows(connection, _NUMBERED, [link.id for link in asked if link.id])
         fresh = [link for link in asked if not link.id]
         for side in Side:
             named = [i for link in fresh if (i := _named(link, side)) is not None]
-            found += _rows(connection, columns_of(side).id, named, account)
+            found += _rows(connection, _NAMED[side], named, account=asked[0].account)
         self._by_number = {row.id: row for row in found}
         self._by_records = {(row.crm_id, row.google_id): row for row in found}
         self._digests = {side: self._contents(connection, side, asked) for side in Side}
 
     def _contents(self, connection: Connection, side: Side, asked: Sequence[Link]) -> dict[RecordId, str]:
         """The content of the links' records on one side now, where a body is stored."""
-        there = (record.c.source == self._sources.of(side), record.c.body.is_not(None))
         digests: dict[RecordId, str] = {}
         for ids in chunks(dict.fromkeys(i for link in asked if (i := _named(link, side)) is not None)):
-            query = sa.select(record.c.id, record.c.digest).where(*there, among(record.c.id, ids))
-            digests.update((row.id, row.digest) for row in connection.execute(query))
+            found = connection.execute(_CONTENTS, {"source": self._sources.of(side), "ids": ids})
+            digests.update((i, content) for i, content in found)
         return digests
 
     def _before(self, link: Link) -> Row[Any] | None:
@@ -173,12 +185,10 @@ def _named(link: Link, side: Side) -> RecordId | None:
     return link.crm_id if side is Side.CRM else link.google_id
 
 
-def _rows(
-    connection: Connection, column: sa.Column[Any], values: Iterable[Any], *where: sa.ColumnElement[bool]
-) -> list[Row[Any]]:
+def _rows(connection: Connection, query: sa.Select[Any], ids: Iterable[Any], **more: str) -> list[Row[Any]]:
     found: list[Row[Any]] = []
-    for chunk in chunks(dict.fromkeys(values)):
-        found += connection.execute(sa.select(link_table).where(among(column, chunk), *where)).all()
+    for chunk in chunks(dict.fromkeys(ids)):
+        found += connection.execute(query, {"ids": chunk, **more}).all()
     return found
 
 
@@ -188,7 +198,7 @@ def _save(connection: Connection, numbers: Sequence[int], rows: Sequence[dict[st
     new = [{"adrift": False, **values} for n, values in zip(numbers, rows, strict=True) if not n]
     try:
         for chunk in chunks(old):
-            connection.execute(sa.update(link_table).where(link_table.c.id == sa.bindparam("the_id")), chunk)
+            connection.execute(_UPDATE, chunk)
         made = iter(_inserted(connection, new))
     except IntegrityError:
         raise Replan("another link of this account names one of these records already") from None
@@ -196,8 +206,15 @@ def _save(connection: Connection, numbers: Sequence[int], rows: Sequence[dict[st
 
 
 def _inserted(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
-    insert = sa.insert(link_table).returning(link_table.c.id, sort_by_parameter_order=True)
-    return [int(n) for chunk in chunks(rows) for n in connection.execute(insert, chunk).scalars()]
+    """The numbers, in order. The rows are told apart by what they name: asked for in order, SQLite takes one a time."""
+    numbers: dict[tuple[Any, Any], int] = {}
+    for chunk in chunks(rows):
+        numbers.update(((crm_id, google_id), n) for n, crm_id, google_id in connection.execute(_INSERT, chunk))
+    return [numbers[row["crm_id"], row["google_id"]] for row in rows]
+
+
+_UPDATE = sa.update(link_table).where(link_table.c.id == sa.bindparam("the_id"))
+_INSERT = sa.insert(link_table).returning(link_table.c.id, link_table.c.crm_id, link_table.c.google_id)
 
 
 def _put_pairs(connection: Connection, wanted: Mapping[int, set[int]]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from state import codec, drift
 from state.keys import Keys
 from state.places import HOLD_OFF, Place, Places, contradicted
-from state.rows import CHUNK, among, chunks, columns_of, delete_each, insert, upsert
+from state.rows import CHUNK, chunks, columns_of, delete_each, given, insert, upsert
 from state.schema import account, account_pair, link, match_key, membership, own_move, recheck
 from state.schema import record as record_table
 from state.schema import source as source_table
@@ -47,6 +47,20 @@ class Stored(NamedTuple):
 
 
 UNKNOWN = Stored(None, "", 0, gone=False)
+
+_STORED = sa.select(
+    record_table.c.id, record_table.c.body, record_table.c.digest, record_table.c.stamp, record_table.c.gone
+).where(record_table.c.source == sa.bindparam("source"), given(record_table.c.id))
+
+
+def _of_links(side: Side, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    """These columns of the links of a source's accounts that name one of the records."""
+    named = sa.select(*columns).join(account, account.c.name == link.c.account)
+    return named.where(columns_of(side).source == sa.bindparam("source"), given(columns_of(side).id))
+
+
+_LINKED = {side: _of_links(side, columns_of(side).id) for side in Side}
+_NAMED = {side: _of_links(side, link.c.id, link.c.account) for side in Side}
 
 
 class Mirror:
@@ -248,22 +262,12 @@ class Mirror:
     # ------------------------------------------------------------------------------------------ what is there
 
     def _stored(self, ids: Collection[RecordId]) -> dict[RecordId, Stored]:
-        columns = (
-            record_table.c.id,
-            record_table.c.body,
-            record_table.c.digest,
-            record_table.c.stamp,
-            record_table.c.gone,
-        )
-        mine = (record_table.c.source == self.source, among(record_table.c.id, ids))
-        found = self.connection.execute(sa.select(*columns).where(*mine))
-        return {row.id: Stored(row.body, row.digest, row.stamp, row.gone) for row in found}
+        found = self.connection.execute(_STORED, {"source": self.source, "ids": ids})
+        return {i: Stored(body, content, stamp, gone) for i, body, content, stamp, gone in found}
 
     def _linked(self, ids: Collection[RecordId]) -> set[RecordId]:
         """Which of these some link of some account of this source names."""
-        named = sa.select(self._columns.id).join(account, account.c.name == link.c.account)
-        mine = (self._columns.source == self.source, among(self._columns.id, ids))
-        return set(self.connection.execute(named.where(*mine)).scalars())
+        return set(self.connection.execute(_LINKED[self.side], {"source": self.source, "ids": ids}).scalars())
 
     def _unwanted(self, ids: Sequence[RecordId]) -> list[RecordId]:
         """Those of a chunk that no wanted scope contains and no link names."""
@@ -297,9 +301,7 @@ class Mirror:
         """Links that name what was touched hear of it: drift is judged anew, and their accounts are due."""
         self._take_note()
         for ids in chunks(sorted(self.touched.records)):
-            named = sa.select(link.c.id, link.c.account).join(account, account.c.name == link.c.account)
-            mine = (self._columns.source == self.source, among(self._columns.id, ids))
-            found = self.connection.execute(named.where(*mine)).all()
+            found = self.connection.execute(_NAMED[self.side], {"source": self.source, "ids": ids}).all()
             self.touched.accounts.update(AccountName(row.account) for row in found)
             drift.recompute(self.connection, [row.id for row in found])
         self.touched.records.clear()

@@ -38,9 +38,15 @@ class Part:
 
 def fence(connection: Connection, lease: Lease) -> None:
     """The first statement of every transaction under a lease: nobody took the source over. Raises LeaseLost."""
-    mine = sa.update(source).where(source.c.id == lease.source, source.c.epoch == lease.epoch)
-    if connection.execute(mine.values(epoch=source.c.epoch)).rowcount != 1:
+    if connection.execute(_FENCE, {"of": lease.source, "since": lease.epoch}).rowcount != 1:
         raise lost(lease)
+
+
+_FENCE = (
+    sa.update(source)
+    .where(source.c.id == sa.bindparam("of"), source.c.epoch == sa.bindparam("since"))
+    .values(epoch=source.c.epoch)
+)
 
 
 def lost(lease: Lease) -> LeaseLost:
@@ -73,7 +79,10 @@ def new_source(id: SourceId, side: Side) -> dict[str, object]:
 
 def sources_of(connection: Connection, name: AccountName) -> Sources:
     """The sources of an account; there must be one of that name."""
-    row = connection.execute(sa.select(account.c.crm, account.c.google).where(account.c.name == name)).first()
+    row = connection.execute(_SOURCES, {"account": name}).first()
     if row is None:
         raise ContractBroken(f"there is no account {name}")
     return Sources(SourceId(row.crm), None if row.google is None else SourceId(row.google))
+
+
+_SOURCES = sa.select(account.c.crm, account.c.google).where(account.c.name == sa.bindparam("account"))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from state import codec
-from state.rows import CHUNK, among, delete_each, upsert
+from state.rows import CHUNK, delete_each, given, upsert
 from state.schema import membership, own_move
 from syncd.core.contact import Record, RecordId, ScopeId, SourceId
 from syncd.core.ports import Member
@@ -19,6 +19,16 @@ HOLD_OFF = 900.0
 """Seconds for which Google may still serve what was before a write of ours."""
 
 Place = tuple[ScopeId, RecordId]
+
+
+_PLACES = sa.select(membership.c.scope, membership.c.record, membership.c.rows).where(
+    membership.c.source == sa.bindparam("source"), given(membership.c.record)
+)
+_MOVES = sa.select(own_move).where(
+    own_move.c.source == sa.bindparam("source"),
+    own_move.c.made_at > sa.bindparam("since"),
+    given(own_move.c.record),
+)
 
 
 class Move(NamedTuple):
@@ -76,10 +86,8 @@ class Places:
         return scopes
 
     def _rows(self, ids: Collection[RecordId]) -> dict[Place, str]:
-        columns = (membership.c.scope, membership.c.record, membership.c.rows)
-        mine = (membership.c.source == self._source, among(membership.c.record, ids))
-        found = self._connection.execute(sa.select(*columns).where(*mine))
-        return {(ScopeId(row.scope), RecordId(row.record)): row.rows for row in found}
+        found = self._connection.execute(_PLACES, {"source": self._source, "ids": ids})
+        return {(scope, record): rows for scope, record, rows in found}
 
     def _row(self, m: Member) -> dict[str, Any]:
         return {"source": self._source, "scope": m.scope, "record": m.record, "rows": codec.to_text(m.rows)}
@@ -102,8 +110,7 @@ class Places:
 
     def moves(self, ids: Collection[RecordId], now: float) -> dict[Place, Move]:
         """Our moves of these records that an older state may not know."""
-        recent = (own_move.c.source == self._source, own_move.c.made_at > now - HOLD_OFF)
-        found = self._connection.execute(sa.select(own_move).where(*recent, among(own_move.c.record, ids)))
+        found = self._connection.execute(_MOVES, {"source": self._source, "since": now - HOLD_OFF, "ids": ids})
         return {(ScopeId(row.scope), RecordId(row.record)): Move(row.entered, row.made_at) for row in found}
 
 

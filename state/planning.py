@@ -135,6 +135,21 @@ class PlanningPart(Part):
                         found[asked[kind, bytes(row.key)]].add(row.record)
         return found
 
+    def sharing(
+        self, kind: KeyKind, source: SourceId, ids: Iterable[RecordId], other: SourceId
+    ) -> dict[RecordId, set[RecordId]]:
+        """By the keys' hashes alone: what was hashed need not be known."""
+        theirs = match_key.alias()
+        same = (theirs.c.source == other, theirs.c.kind == kind.value, theirs.c.key == match_key.c.key)
+        mine = (match_key.c.source == source, match_key.c.kind == kind.value)
+        query = sa.select(match_key.c.record, theirs.c.record.label("other")).where(*mine, *same)
+        found: dict[RecordId, set[RecordId]] = defaultdict(set)
+        with self.db.read() as connection:
+            for chunk in chunks(ids):
+                for row in connection.execute(query.where(match_key.c.record.in_(chunk))):
+                    found[row.record].add(row.other)
+        return dict(found)
+
     def bodies(self, source: SourceId, ids: Iterable[RecordId]) -> dict[RecordId, Record]:
         """The stored bodies of those that are not gone; contacts that nothing follows have none."""
         there = (record.c.source == source, record.c.body.is_not(None), ~record.c.gone)

@@ -104,8 +104,16 @@ def among(column: sa.ColumnElement[Any], values: Collection[str] | Collection[in
 
     The statement is the same however many they are, so it is compiled once; a list would be spelt out at every call.
     """
-    numbers = isinstance(column.type, sa.BigInteger | sa.Integer)
-    return _Among(column, sa.bindparam(None, values, type_=_NUMBERS if numbers else _WORDS, unique=True))
+    return _Among(column, sa.bindparam(None, values, type_=_kind_of(column), unique=True))
+
+
+def given(column: sa.ColumnElement[Any], name: str = "ids") -> sa.ColumnElement[bool]:
+    """`among` for a statement that is built once: the values come with each execution, under this name."""
+    return _Among(column, sa.bindparam(name, type_=_kind_of(column)))
+
+
+def _kind_of(column: sa.ColumnElement[Any]) -> _Values:
+    return _NUMBERS if isinstance(column.type, sa.BigInteger | sa.Integer) else _WORDS
 
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -17,7 +17,7 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the next reading has to know of this one.
 
     `tables`: how far each was read. `scopes`: those listed completely. `swept`: when details were last read whole,
-    in seconds of the server's clock; `pending`: rows were removed since. `removals` are our own deletions in the
+    in seconds of the server's clock, which was `ahead` of this machine's; `pending`: rows were removed since. `removals` are our own deletions in the
     process called `process`, by table. `runtime`, `batch_get`, `me`: what was found out once.
     """
 
@@ -32,6 +32,7 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     batch_get: bool = False
     me: str = ""
     family_first: bool = False
+    ahead: float = 0.0
     version: int = VERSION
 
 

@@ -175,6 +175,8 @@ class DeltaReading:
             raise CursorExpired("other columns are wanted than were read before")
         adopt(kit, self._cursor)
         touched = Touched(self._poll())
+        if ahead(kit) < self._cursor.ahead - SET_BACK:
+            raise CursorExpired("the CRM's clock was set back: times seen before lie in its future")
         kit.bodies.totals = {set_: one.mark.total for set_, one in touched.news.items()}
         server_now, removals = kit.client.server_now, dict(kit.removals)
         self._listings(touched)
@@ -341,6 +343,16 @@ def member_pages(listed: Mapping[ScopeId, Mapping[RecordId, tuple[str, ...]]]) -
             yield Page(members=tuple(members[start : start + MEMBERS_PER_PAGE]))
 
 
+SET_BACK = 60.0
+"""Seconds by which a server's clock may fall behind without being set: drift, and the coarseness of its `Date`."""
+
+
+def ahead(kit: Kit) -> float:
+    """Seconds by which the server's clock is ahead of ours, as well as its replies tell; 0 where they do not."""
+    clock = kit.client.clock
+    return 0.0 if clock is None else float(round((clock.lo + clock.hi) / 2))
+
+
 def facts(kit: Kit) -> dict[str, Any]:
     """What was found out once, to be remembered in the cursor."""
     return {
@@ -348,6 +360,7 @@ def facts(kit: Kit) -> dict[str, Any]:
         "batch_get": bool(kit.client.batch_get),
         "me": kit.me,
         "family_first": kit.bodies.habits.family_first,
+        "ahead": ahead(kit),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -70,7 +71,7 @@ class News:
 def first_mark(table: Table, answer: Answer, now: float) -> Mark:
     """Where a full reading begins. Rows of the overlap are remembered, so that the next reading knows them."""
     rows, total = answer.rows(table.newest())
-    top = _time(rows[0]) if rows else NULL_DATE
+    top = _newest(map(_time, rows), NULL_DATE, now)
     edge = earlier(top, OVERLAP)
     inside = [row for row in rows if moment(_time(row)) >= moment(edge)]
     whole = len(inside) < len(rows) or len(rows) >= total
@@ -122,7 +123,7 @@ def _inside(client: Client, table: Table, page: list[Row], total: int, floor: st
 
 
 def _advanced(mark: Mark, inside: Iterable[Row], total: int, now: float) -> Mark:
-    top = max([mark.top, *(_time(row) for row in inside)], key=moment)
+    top = _newest(map(_time, inside), mark.top, now)
     same = moment(top) == moment(mark.top)
     since = mark.since if same else now
     settled = same and (mark.settled or now - since >= SETTLED)
@@ -130,6 +131,12 @@ def _advanced(mark: Mark, inside: Iterable[Row], total: int, now: float) -> Mark
     if settled and (seen is None or len(seen) > SEEN_SETTLED):
         seen = {}
     return Mark(top, since, total, settled, seen)
+
+
+def _newest(times: Iterable[str], at_least: str, now: float) -> str:
+    """The latest of these times that is no lie: a row stamped ahead of its server's clock must not hide what follows."""
+    ahead = datetime.fromtimestamp(now + OVERLAP, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return max([at_least, *(time for time in times if moment(time) <= moment(f"{ahead}Z"))], key=moment)
 
 
 def _remembered(inside: Iterable[Row], top: str, before: dict[str, str]) -> dict[str, str] | None:

@@ -149,7 +149,7 @@ def _take(person: Json, field: Field, shape: Shape, units: list[Unit], rest: dic
     if shape.place not in person:
         return
     found = [(item, unit_of(field, shape, item)) for item in own_items(person, shape.place)]
-    if field in SINGLE:
+    if field in SINGLE and len(found) > 1:
         chosen = min((i for i, (_, u) in enumerate(found) if u), key=lambda i: _standing(found[i][0]), default=-1)
         found = [(item, unit if i == chosen else None) for i, (item, unit) in enumerate(found)]
     units += [unit for _, unit in found if unit]
@@ -230,4 +230,6 @@ def _primary(item: Json) -> bool:
 
 
 def _source_type(item: Json) -> str:
-    return str(obj(obj(item.get("metadata")).get("source")).get("type", ""))
+    metadata = item.get("metadata")
+    source = metadata.get("source") if isinstance(metadata, dict) else None
+    return str(source.get("type", "")) if isinstance(source, dict) else ""

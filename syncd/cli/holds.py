@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from syncd.config import Config
 
 
+MENDING = ("rebuild", "let-go")
+"""Subjects that are no contacts: what becomes of a tag or group that is gone."""
+
+
 @click.command("approve")
 @click.argument("account")
 @json_option
@@ -63,8 +67,8 @@ def _holds(invocation: Invocation, config: Config, account: str | None) -> list[
 @click.argument("account")
 @click.argument("subject")
 @click.option("--link", metavar="ID", help="It is the same person as this record of the other side.")
-@click.option("--create", is_flag=True, help="It is a new person: make a record on the other side.")
-@click.option("--leave", is_flag=True, help="Decide nothing; the next run looks at it afresh.")
+@click.option("--create", is_flag=True, help="It is a person of its own: make a record on the other side.")
+@click.option("--leave", is_flag=True, help="It does not belong here: take it out of the tag or group.")
 @json_option
 @click.pass_obj
 def resolve_command(
@@ -78,11 +82,12 @@ def resolve_command(
 ) -> int:
     """Decide on one held contact.
 
-    SUBJECT is what `syncd holds` calls it.
+    SUBJECT is what `syncd holds` calls it. Where the tag or the group itself is gone it is `rebuild`, to have it made
+    anew with its contacts, or `let-go`, to take them out of the other side's; no option goes with these.
     """
-    if (link is not None) + create + leave != 1:
-        raise click.UsageError("Say one of --link ID, --create and --leave.")
-    choice: dict[str, Any] = {"link": link} if link is not None else {"create": True} if create else {"leave": True}
+    if (link is not None) + create + leave != (0 if subject in MENDING else 1):
+        raise click.UsageError("Say one of --link ID, --create and --leave; with rebuild and let-go none.")
+    choice: dict[str, Any] = {"link": link} if link is not None else {"create": True} if create else {"leave": leave}
     config = invocation.load()
     known_accounts(config, [account])
     request = {"command": "resolve", "account": account, "subject": subject, "choice": choice}

@@ -169,7 +169,7 @@ def _place_again(scene: Scene, slot: Slot, row: Row) -> Ruling:
     said = crm.canon if crm else ("",) * len(google.canon)
     lacking = any(g and not c for c, g in zip(said, google.canon, strict=True))
     offers = lacking and all(c == g or not c for c, g in zip(said, google.canon, strict=True))
-    return _ruling(carried(scene, slot, row, Side.GOOGLE, Why.CHANGED, label=False)) if offers else _SILENCE
+    return _ruling(carried(scene, slot, row, Side.GOOGLE, Why.PLACED, label=False)) if offers else _SILENCE
 
 
 def is_placeholder(name: Unit, google: Record) -> bool:

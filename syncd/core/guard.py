@@ -70,7 +70,7 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 
 def tally(t: Tally, case: Case, step: Step) -> Tally:
-    """Count one step in. What a person asked to have undone is not counted as damage."""
+    """Count one step in. What a person undid, or the CRM can hold at last, is no damage."""
     t.steps += 1
     t.links += case.link is not None
     t.leavers += step.leaves and not step.quarantine
@@ -185,7 +185,7 @@ def _rewrites(step: Step, case: Case) -> Iterator[Change]:
 
 
 def _counted(change: Change) -> bool:
-    return change.why is not Why.UNDO
+    return change.why not in (Why.UNDO, Why.PLACED)
 
 
 def _emptied_everywhere(t: Tally, around: Surroundings) -> Iterator[bool]:

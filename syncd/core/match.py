@@ -45,7 +45,10 @@ def keys(record: Record) -> tuple[tuple[KeyKind, str], ...]:
 
 
 def key_rows(record: Record) -> tuple[KeyRow, ...]:
-    """The keys as the store keeps them, by native row ("" for the contact itself); a row without keys says so."""
+    """The keys as the store keeps them, by native row ("" for the contact itself); a row without keys says so.
+
+    A Google contact has its own id as a FORMER key: under it a CRM contact that Creatio's old sync knew is found.
+    """
     found: dict[tuple[str, KeyKind, str], None] = {}
     rows = {unit.native for unit in record.units if unit.field in _KINDS}
     if Field.NAME.value in record.mask:
@@ -55,6 +58,7 @@ def key_rows(record: Record) -> tuple[KeyRow, ...]:
             found[unit.native, kind, text] = None
     if record.scopes is not None:
         found.update(dict.fromkeys(("", KeyKind.ANCHOR, text) for text in _anchor_keys(record)))
+        found["", KeyKind.FORMER, record.id] = None
     bare = rows - {row for row, _, _ in found}
     empty = [KeyRow(record.id, row, KeyKind.NAME if row == "" else KeyKind.EMAIL, "") for row in sorted(bare)]
     return (*empty, *(KeyRow(record.id, row, kind, text) for row, kind, text in sorted(found)))
@@ -90,6 +94,8 @@ def judge(
     `crm_tenant` is the tenant hash that anchors of this CRM bear; `former` maps a CRM id to the Google ids under which
     Creatio's own synchronisation knew it. The strongest evidence that finds anybody decides.
     """
+    if not candidates:
+        return None
     others = sorted({c.id: c for c in candidates}.values(), key=lambda c: c.id)
     anchored = [c for c in others if _is_anchored(newcomer, c, side, crm_tenant)]
     if anchored:

@@ -424,6 +424,11 @@ class Store(Protocol):
     def candidates(
         self, source: SourceId, keys: Iterable[tuple[KeyKind, str]]
     ) -> dict[tuple[KeyKind, str], set[RecordId]]: ...
+    def sharing(
+        self, kind: KeyKind, source: SourceId, ids: Iterable[RecordId], other: SourceId
+    ) -> dict[RecordId, set[RecordId]]:
+        """The records of the other source that have a key of this kind in common with each of these."""
+
     def bodies(self, source: SourceId, ids: Iterable[RecordId]) -> dict[RecordId, Record]: ...
     def claims(self, source: SourceId, keys: Iterable[str]) -> dict[str, str]: ...  # claim key -> intent
     def counts(self, account: AccountName) -> dict[str, int]:

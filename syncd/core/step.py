@@ -49,6 +49,7 @@ class Why(StrEnum):
     FIRST_LINK = "first_link"  # no base: the rule of the first link
     FILL = "fill"  # empty yields to non-empty
     NEW = "new"  # the record is being created
+    PLACED = "placed"  # the CRM had no row for it, and may have one now
     UNDO = "undo"  # a person put it back
 
 

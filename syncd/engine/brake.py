@@ -16,6 +16,8 @@ APPROVAL_LASTS = 24 * 3600.0
 READ_AGAIN = ("read_again",)
 """Not a verdict: the shrinking side was read completely once more, and the plan has to be made again."""
 FIRST_REVIEW = "first_sync"
+HARMLESS_ALONE = frozenset({"fingerprint", "empty_side"})
+"""Reasons to wait only where something would be written."""
 SHRINKING = frozenset({"leavers", "empty_side"})
 WHOLE_PLAN = frozenset({"empty_side", "scope_gone", "fingerprint", FIRST_REVIEW})
 """Reasons that no single step carries: an approval names them instead."""
@@ -48,7 +50,7 @@ def brake(
     reasons = guard.verdict(tally, around, run.settings.limits)
     if run.settings.review_first and around.first_run and tally.steps:
         reasons = (FIRST_REVIEW, *reasons)
-    reasons = tuple(r for r in reasons if r not in consent.reasons and (r != "fingerprint" or _writes(tally)))
+    reasons = tuple(r for r in reasons if r not in consent.reasons and (r not in HARMLESS_ALONE or _writes(tally)))
     if not confirmed and SHRINKING & set(reasons):
         _read_whole(run, wanted)
         return READ_AGAIN
@@ -60,17 +62,17 @@ def _surroundings(run: Run, tally: guard.Tally) -> guard.Surroundings:
     row = run.row()
     before = dict(row.facts.get("members", {}))
     if run.let_go:
-        before.update({f"{side.value}.{pair}": 0 for side, pair in run.gone or ()})
+        before.update({f"{side.value}.{pair}": 0 for _, pair in run.gone or () for side in Side})
     members = [
         guard.Members(side, pair, int(before.get(f"{side.value}.{pair}", 0)), counts.get(f"{side.value}.{pair}", 0))
         for side in Side
         for pair in range(len(row.pairs))
     ]
     first_run = counts[LinkState.LIVE.value] + counts[LinkState.PARKED.value] == 0
-    unseen = bool(unseen_scopes(run))
-    if run.gone is None and _touches_scopes(tally, members, first_run=first_run, unseen=unseen):
+    unseen = unseen_scopes(run)
+    if run.gone is None and (unseen or _touches_scopes(tally, members, first_run=first_run)):
         run.gone = gone_scopes(run)
-        forget_unseen(run, run.gone)
+        forget_unseen(run, unseen - run.gone)
     whole = _whole(run) if _emptying(run, tally) else None
     return guard.Surroundings(
         links=counts[LinkState.LIVE.value],
@@ -83,9 +85,9 @@ def _surroundings(run: Run, tally: guard.Tally) -> guard.Surroundings:
     )
 
 
-def _touches_scopes(tally: guard.Tally, members: list[guard.Members], *, first_run: bool, unseen: bool) -> bool:
+def _touches_scopes(tally: guard.Tally, members: list[guard.Members], *, first_run: bool) -> bool:
     """Whether tags and groups have to be looked at by id: somebody leaves or has vanished, or is to come in."""
-    left = tally.leavers or unseen or any(m.after < m.before for m in members)
+    left = tally.leavers or any(m.after < m.before for m in members)
     come = tally.entered or tally.created_crm or tally.created_google
     return bool(left or (come and not first_run))  # the first run has just looked them up
 

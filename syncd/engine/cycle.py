@@ -20,7 +20,7 @@ from syncd.engine.pull import Wanted, observe_google, offset_between, pull, serv
 from syncd.engine.recover import recover
 from syncd.engine.report import Report, RunOutcome
 from syncd.engine.run import Run, gave_up, turn
-from syncd.engine.scopes import UNPLANNED, empty, forget_unseen, gone_scopes, unseen_scopes, way_out
+from syncd.engine.scopes import UNPLANNED, empty, gone_scopes, unseen_scopes, way_out
 
 ROUNDS = 4
 """Plans of one run: what met a moved world in one is planned anew in the next; the last one finds nothing to do."""
@@ -57,9 +57,9 @@ def _pass(run: Run, wanted: dict[Side, Wanted]) -> None:
         written = _one_plan(run, wanted)
         if written is None:
             return
-        if not run.replans and run.report.in_doubt == doubts:
-            # an approval holds until its plan has settled: what surrounds the next round is measured as before
-            _taken_in(run, tuple(d for d in decisions if not written or d.kind != "approve"), named)
+        certain = not run.replans and run.report.in_doubt == doubts
+        if certain:
+            _taken_in(run, [d for d in decisions if not written or d.kind != "approve"], named)
         if not written:
             _settled(run, before)
             return
@@ -67,12 +67,13 @@ def _pass(run: Run, wanted: dict[Side, Wanted]) -> None:
         _echoes(run, wanted)
 
 
-def _taken_in(run: Run, decisions: tuple[Decision, ...], named: int) -> None:
-    """What people had decided, and the names that had appeared, are part of what is done now."""
+def _taken_in(run: Run, decisions: list[Decision], named: int) -> None:
+    """What people had decided, and the names that had appeared, are part of what is done now.
+
+    An approval is good until a plan under it finds nothing to write: what it let through is measured with the next.
+    """
     for decision in decisions:
         run.store.forget_decision(decision.id)
-    if run.let_go:
-        forget_unseen(run)
     row = run.row()
     if row.facts.get("names", 0) != named:
         _save(run, facts={**row.facts, "names": named})

@@ -173,13 +173,21 @@ def _candidates(run: Run, side: Side, newcomers: Sequence[Record]) -> dict[Recor
     for key, hits in run.store.candidates(run.source(side.other).id, wanted).items():
         for newcomer in wanted[key]:
             found[newcomer] |= hits
+    if side is Side.CRM:
+        for newcomer, hits in _known_before(run, newcomers).items():
+            found[newcomer] |= hits
     return found
+
+
+def _known_before(run: Run, newcomers: Sequence[Record]) -> dict[RecordId, set[RecordId]]:
+    """Google contacts as which Creatio's old sync knew these CRM contacts."""
+    return run.store.sharing(KeyKind.FORMER, run.crm.id, [r.id for r in newcomers], run.google.id)
 
 
 def _former(run: Run, side: Side, newcomers: Sequence[Record]) -> dict[RecordId, frozenset[RecordId]]:
     """CRM contact -> the Google ids under which Creatio's old sync knew it."""
     if side is Side.CRM:
-        return {}
+        return {crm_id: frozenset(ids) for crm_id, ids in _known_before(run, newcomers).items()}
     asked = [(KeyKind.FORMER, str(r.id)) for r in newcomers]
     known: dict[RecordId, set[RecordId]] = defaultdict(set)
     for (_kind, google_id), crm_ids in run.store.candidates(run.crm.id, asked).items():

@@ -71,24 +71,26 @@ def gone_scopes(run: Run) -> frozenset[tuple[Side, int]]:
     return frozenset(gone)
 
 
-def unseen_scopes(run: Run) -> frozenset[ScopeId]:
-    """Those of this account that were looked for by a reading and not shown: gone, hidden, or back again."""
-    mine = {run.source(side).id: {pair[side is Side.GOOGLE] for pair in run.row().pairs} for side in Side}
+def unseen_scopes(run: Run) -> frozenset[tuple[Side, int]]:
+    """Tags and groups that have members as far as we know, and that a reading looked for and was not shown."""
+    unseen = {side: run.store.source(run.source(side).id, side).facts.get("unseen", ()) for side in Side}
+    if not any(unseen.values()):
+        return frozenset()
+    counts = run.store.counts(run.account)
     return frozenset(
-        scope
+        (side, number)
         for side in Side
-        for scope in run.store.source(run.source(side).id, side).facts.get("unseen", ())
-        if scope in mine[run.source(side).id]
+        for number, pair in enumerate(run.row().pairs)
+        if pair[side is Side.GOOGLE] in unseen[side] and counts[f"{side.value}.{number}"]
     )
 
 
-def forget_unseen(run: Run, gone: frozenset[tuple[Side, int]] = frozenset()) -> None:
-    """These were looked at by id: what is not gone is there, and what is gone was decided on."""
-    looked_at = unseen_scopes(run)
-    waiting = {run.row().pairs[pair][side is Side.GOOGLE] for side, pair in gone}
+def forget_unseen(run: Run, seen: frozenset[tuple[Side, int]]) -> None:
+    """These are there, as they were looked at by id."""
     for side in Side:
+        scopes = {run.row().pairs[number][side is Side.GOOGLE] for one, number in seen if one is side}
         known = run.store.source(run.source(side).id, side).facts.get("unseen", ())
-        left = [scope for scope in known if scope not in looked_at or scope in waiting]
+        left = [scope for scope in known if scope not in scopes]
         if left != list(known):
             run.store.note(run.source(side).id, {"unseen": left or None})
 

@@ -83,11 +83,6 @@ def test_deleted_group_is_held_at_any_size(world: World) -> None:
     assert len(world.tag_names()) == 2
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a tag that is gone is left out of the listing, so nobody leaves and `engine.brake._gone` is never asked: "
-    "nothing is written, but the run says ok and nobody learns of it",
-)
 def test_deleted_tag_is_held_at_any_size(open_world: Opener) -> None:
     """Somebody deleted the tag: nobody is taken out of the group. Ben's tag shows that tags can be read."""
     world = open_world(players=(ANNA, BEN))
@@ -168,11 +163,6 @@ def test_lost_right_to_read_is_no_leaving(world: World, deny: str, what: str) ->
     assert len(world.members()) == (2 if what == "ContactTag" else 3)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a point read that finds nothing is taken for a deletion, also where the contact's tag row is still listed: "
-    "`engine.pull.point_read` hands None to `resolve_absent` without looking at the membership",
-)
 def test_listed_contact_that_cannot_be_read_is_held_alone(open_world: Opener) -> None:
     """Its tag row is there, it is not: it waits in the group, and the others go on."""
     world = open_world(account_lines={"anna": 'tag = "Google"\ngroup = "Creatio"\nfull_every = "1s"'})

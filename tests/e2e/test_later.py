@@ -144,11 +144,6 @@ def test_carried_value_keeps_the_time_of_its_edit_for_other_users(open_world: Op
     world.expect_silence("anna", "ben")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the CRM's watermark is its newest ModifiedOn, also where that lies in the future: `adapters.creatio.watch` "
-    "then finds nothing older than the overlap before it until the next complete reading",
-)
 def test_row_stamped_in_the_future_hides_no_later_edit(world: World) -> None:
     """A node of the CRM whose clock ran ahead stamped one contact: edits of the others are still noticed."""
     (one, _first), (two, second) = world.pairs(2)

@@ -29,11 +29,6 @@ def test_lost_state_finds_every_contact_by_its_marker(world: World) -> None:
     assert [world.google_of(contact) for contact, _ in made] == [resource for _, resource in made]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a CRM newcomer's ContactCorrespondence is not looked up: its keys are hashed, and "
-    "`engine.partners._former` answers for newcomers from Google alone",
-)
 def test_former_builtin_sync_is_believed_of_a_crm_newcomer(open_world: Opener) -> None:
     """Creatio's old sync noted which Google contact it made for whom: that is the partner, though nothing is alike."""
     world = open_world(start=False)

@@ -28,7 +28,7 @@ def unplaced(world: World) -> tuple[RecordId, Link]:
     return google, world.store.links_of(ANNA, Side.GOOGLE, [google])[google]
 
 
-def said(world: World, side: Side) -> tuple[str, ...]:
+def said(world: World, side: Side) -> list[str]:
     return next(word for word in world.says(side)[0] if word.startswith("job=")).removeprefix("job=").split("|")
 
 

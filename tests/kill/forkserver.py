@@ -8,6 +8,7 @@ transport, just before each and just after, so that a new step is counted on the
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import random
@@ -60,10 +61,12 @@ class ForkServer:
         finally:
             child.end()
 
-    def warm(self, endpoint: str) -> None:
-        """Have the library's client for this endpoint made once, for all children."""
-        self.say({"warm": endpoint})
-        self.hear()
+    def warm(self, config: Path, environ: Mapping[str, str], offset: float) -> None:
+        """Sync once in the server itself, so that its children find lazy modules loaded and statements compiled."""
+        self.say({"warm": True, "config": str(config), "environ": dict(environ), "offset": offset, "at": None})
+        told = self.hear()
+        if told:
+            raise Crashed(told["crashed"])
 
     def close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
@@ -221,12 +224,12 @@ def serve() -> None:
 
     for name in MODULES:
         importlib.import_module(name)
+    _compile_once()
     while (order := line.hear()) is not None:
         if "ask" in order:  # its child died before it could hear it
             continue
         if "warm" in order:
-            _warm(order["warm"])
-            line.say({})
+            line.say(_warm(order, wall))
             continue
         pid = os.fork()
         if pid == 0:
@@ -244,10 +247,42 @@ def _own_line() -> Line:
     return line
 
 
-def _warm(endpoint: str) -> None:
-    from adapters.google import client
+def _warm(order: Json, wall: Wall) -> Json:
+    """What a child does, without dying of it. Whatever it opened is closed again before the next fork."""
+    from syncd.app import App
+    from syncd.config import load
 
-    client._api(endpoint)  # noqa: SLF001 - what the first request would do, without one
+    try:
+        wall.offset = order["offset"]
+        with App.open(load(Path(order["config"]), order["environ"])) as app:
+            list(app.sync())
+        gc.collect()
+        gc.freeze()  # what is shared with the children is not looked through, and so not copied, by each of them
+    except Exception:  # noqa: BLE001 - the test must hear of it
+        return {"crashed": traceback.format_exc()}
+    return {}
+
+
+class _Statements(dict[Any, Any]):
+    """SQLAlchemy's compiled statements under keys that name the kind of the dialect, not the object of one engine."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get((type(key[0]), *key[1:]), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__((type(key[0]), *key[1:]), compiled)
+
+
+def _compile_once() -> None:
+    """One cache of compiled statements for all engines to come, those of the children too."""
+    import sqlalchemy as sa
+
+    real, cache = sa.create_engine, _Statements()
+
+    def create_engine(*args: Any, **how: Any) -> sa.Engine:
+        return real(*args, execution_options={"compiled_cache": cache}, **how)
+
+    sa.create_engine = create_engine  # type: ignore[assignment]  # the same for those who call it as syncd does
 
 
 def _be_syncd(order: Json, wall: Wall, line: Line) -> Never:
@@ -276,7 +311,14 @@ def _obey(config: Path, countdown: Countdown, line: Line) -> None:
     app, told = None, 0
     while (order := line.hear()) is not None and order["ask"] == "sync":
         app = app or App.open(load(config, os.environ))
+        import cProfile,pstats
+        pr=cProfile.Profile()
+        c=time.process_time(); w=time.monotonic()
+        if os.environ.get("PROF"): pr.enable()
         reports = [report.as_json() for report in app.sync()]
+        pr.disable()
+        print("CPU",time.process_time()-c,"WALL",time.monotonic()-w,file=sys.stderr)
+        if os.environ.get("PROF"): pstats.Stats(pr,stream=sys.stderr).sort_stats("tottime").print_stats(25); pstats.Stats(pr,stream=sys.stderr).sort_stats("cumulative").print_stats(60)
         line.say({"reports": reports, "steps": countdown.steps[told:]})
         told = len(countdown.steps)
     if app is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -220,7 +221,7 @@ def test_bulk_change_of_one_instant_is_read_whole(worlds: Worlds, *, batch_get: 
     world.pull()
     world.settle()
     world.later()
-    stamp = "2027-01-01T00:00:00.123456Z"
+    stamp = datetime.fromtimestamp(world.crm.clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.123456Z")
     for i in ids:
         world.crm.sql_update("Contact", i, {"JobTitle": "Boss", "ModifiedOn": stamp})
     assert set(world.pull().records) == set(ids)

@@ -1,0 +1,97 @@
+"""The loop: kill at a step, let time pass, sync once more, and compare with what an undisturbed sync leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.kill.acts import build
+from tests.kill.forkserver import Child, Ran
+from tests.kill.world import HOLD_OFF, KillWorld, Shown, Snapshot
+
+
+class Wrong(AssertionError):
+    """What a killed run and the next one left is not what an undisturbed run leaves."""
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A scenario's start, what one sync makes of it, and that sync's durable steps."""
+
+    start: Snapshot
+    before: Shown
+    after: Shown
+    steps: tuple[str, ...]
+
+
+Meddle = Callable[[Child], None]
+
+
+def undisturbed(world: KillWorld, scenario: str) -> Undisturbed:
+    """Build the scenario, keep its start, and see what a sync that nobody kills leaves; one sync more writes nothing."""
+    build(world, scenario)
+    world.warm()
+    start, before = world.snapshot(), world.shown()
+    with world.syncd() as child:
+        ran = _well(child.sync())
+        after = world.shown()
+        _nothing_to_do(world, child, "an undisturbed sync")
+    return Undisturbed(start, before, after, ran.steps)
+
+
+def killed(world: KillWorld, calm: Undisturbed, at: int | None, meddle: Meddle | None = None) -> str | None:
+    """Kill one sync, then sync once more. The step it died at; None when it came to its end first. Raises `Wrong`."""
+    world.put_back(calm.start)
+    ran = world.sync(at, meddle)
+    where = f"killed at step {at}: {ran.died}"
+    if ran.died is None:
+        return None
+    _kept(world, calm, where)
+    recovered(world, calm, where)
+    return ran.died
+
+
+def recovered(world: KillWorld, calm: Undisturbed, where: str) -> None:
+    """Time passes, one sync ends what was begun, and one more writes nothing. Raises `Wrong`."""
+    world.later(HOLD_OFF)
+    with world.syncd() as child:
+        _well(child.sync(), where)
+        _same(world.shown(), calm.after, where)
+        _kept(world, calm, where)
+        _nothing_to_do(world, child, where)
+
+
+def _well(ran: Ran, where: str = "undisturbed") -> Ran:
+    bad = [report for report in ran.reports if report["outcome"] != "ok"]
+    if ran.died is not None or bad or not ran.reports:
+        raise Wrong(f"{where}: the sync did not end well: {ran.died or bad}")
+    return ran
+
+
+def _same(found: Shown, wanted: Shown, where: str) -> None:
+    if found == wanted:
+        return
+    lines = [where]
+    for name in ("crm", "google", "accounts", "groups"):
+        got, due = list(getattr(found, name)), list(getattr(wanted, name))
+        lines += [f"{name} has  {one}" for one in got if got.count(one) > due.count(one)]
+        lines += [f"{name} lacks {one}" for one in due if due.count(one) > got.count(one)]
+    raise Wrong("\n".join(lines))
+
+
+def _kept(world: KillWorld, calm: Undisturbed, where: str) -> None:
+    """Every value that a person wrote is on a side, or in the history: at every moment, also right after the kill."""
+    gone = calm.before.values - world.shown().values
+    # A contact deleted by a person takes its values along.
+    if gone:
+        remembered = world.remembered()
+        lost = sorted(value for value in gone if value not in remembered)
+        if lost:
+            raise Wrong(f"{where}: nowhere any more: {lost}")
+
+
+def _nothing_to_do(world: KillWorld, child: Child, where: str) -> None:
+    before = world.everything()
+    _well(child.sync(), where)
+    if world.everything() != before:
+        raise Wrong(f"{where}: a further sync wrote something")
