@@ -102,9 +102,15 @@ def _hold(run: Run, planned: Planned, hold: Hold) -> None:
 
 
 def _send_in_turns(run: Run, pairs: list[Pair], wanted: Wanted) -> None:
-    """The CRM's calls: before each one a look, so that nothing is written over what we have not seen."""
+    """The CRM's calls: before each one a look, so that nothing is written over what we have not seen.
+
+    They are split one by one: how much fits into a call is learnt from the one before.
+    """
     owners = {id(w): t for t, w in pairs}
-    for call in run.crm.remote.split([w for _, w in pairs]) if pairs else ():
+    while pairs:
+        call = run.crm.remote.split([w for _, w in pairs])[0]
+        sent = {id(w) for w in call}
+        pairs = [(t, w) for t, w in pairs if id(w) not in sent]
         with turn(run.store, run.crm, run.id, run.now, run.sleep, run.beat) as lease:
             _look(run, lease, call, wanted)
             batch = _still_true(run, [(owners[id(w)], w) for w in call if not owners[id(w)].failed])

@@ -139,7 +139,9 @@ class ScriptedApp:
         self.store.put_account(msgspec.structs.replace(row, state=state, failures=failures))
 
     def plan(self, name: str) -> PlanView:
-        view: PlanView = SimpleNamespace(steps=iter([{"contact": 1}]), tally={"create": 1}, reasons=("leavers",), missing=())
+        view: PlanView = SimpleNamespace(
+            steps=iter([{"contact": 1}]), tally={"create": 1}, reasons=("leavers",), missing=()
+        )
         return view
 
     def status(self) -> list[dict[str, Any]]:

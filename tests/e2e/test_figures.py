@@ -105,11 +105,6 @@ def test_first_fill_of_google_takes_one_create_per_two_hundred(world: World) -> 
     world.expect_silence()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the adapter's budget of a batch begins at some thirty parts and a plan is split before it can learn: "
-    "ten contacts a batch, twelve batches where six would do",
-)
 def test_first_fill_of_the_crm_takes_one_batch_per_hundred_rows(world: World) -> None:
     """120 contacts with an e-mail each: 120 contacts, 120 rows and 120 tag rows in batches of up to a hundred."""
     for at in range(120):

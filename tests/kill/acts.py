@@ -20,9 +20,7 @@ def first_fill(world: KillWorld) -> None:
     """Newcomers on both sides, two people on both (one alike, one not), a partner in the CRM that has no tag yet."""
     for n in range(2):
         world.crm_contact(f"Crm{n}", "Lee", email=f"c{n}@x.example", mobile=f"+1202555010{n}", JobTitle=f"Clerk {n}")
-        world.google_contact(
-            ANNA, f"Goo{n}", "Ray", email=f"g{n}@x.example", biographies=[{"value": f"met in {n}"}]
-        )
+        world.google_contact(ANNA, f"Goo{n}", "Ray", email=f"g{n}@x.example", biographies=[{"value": f"met in {n}"}])
     world.crm_contact("Both", "Same", email="both@x.example", JobTitle="Chief")
     world.google_contact(ANNA, "Both", "Same", email="both@x.example", mobile="+12025550110")
     world.crm_contact("Alike", "Twice", email="alike@x.example")

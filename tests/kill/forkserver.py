@@ -1,7 +1,7 @@
-"""Real syncd processes, forked from one that has everything loaded, that die by SIGKILL at the durable step they are told.
+"""Real syncd processes, forked from one that has everything loaded, that die by SIGKILL at the step they are told.
 
-The server process opens no database and starts no thread. Each child opens the program on a configuration and syncs as
-often as it is asked. It counts its own durable steps: every commit of the state and every request of the adapters'
+When the server process forks, it has no database open and no thread. Each child opens the program on a configuration
+and syncs as often as it is asked. It counts its own steps: every commit of the state and every request of the adapters'
 transport, just before each and just after, so that a new step is counted on the day it is written.
 """
 
@@ -18,7 +18,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Never, Self
 from urllib.parse import urlsplit
@@ -29,6 +29,18 @@ MODULES = (
     *("sqlalchemy.dialects.postgresql", "psycopg", "googleapiclient.discovery", "phonenumbers"),
 )
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class At:
+    """The `step`-th of the steps, counted from 1.
+
+    `every`: all of them. Otherwise only those between which something lasting happens: before each commit and before
+    each request that writes. Just after one of them, and around requests that read, the world is no other.
+    """
+
+    step: int
+    every: bool
 
 
 @dataclass(frozen=True)
@@ -52,9 +64,10 @@ class ForkServer:
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
 
     @contextlib.contextmanager
-    def syncd(self, config: Path, environ: Mapping[str, str], offset: float, at: int | None) -> Iterator[Child]:
-        """A syncd on this configuration whose clock is off by so much, and that dies at its `at`-th durable step."""
-        self.say({"config": str(config), "environ": dict(environ), "offset": offset, "at": at})
+    def syncd(self, config: Path, environ: Mapping[str, str], offset: float, at: At | None) -> Iterator[Child]:
+        """A syncd on this configuration whose clock is off by so much, and that dies at that step."""
+        when = None if at is None else asdict(at)
+        self.say({"config": str(config), "environ": dict(environ), "offset": offset, "at": when})
         child = Child(self, self.hear()["pid"])
         try:
             yield child
@@ -169,15 +182,19 @@ class Line:
 
 
 class Countdown:
-    """Dies at the `at`-th durable step, and names them all."""
+    """Names all steps, and dies at one of them."""
 
-    def __init__(self, at: int | None, line: Line) -> None:
+    def __init__(self, at: At | None, line: Line) -> None:
         self._at, self._line = at, line
+        self._left = 0 if at is None else at.step
         self.steps: list[str] = []
 
-    def tick(self, what: str) -> None:
+    def tick(self, what: str, *, lasting: bool) -> None:
         self.steps.append(what)
-        if len(self.steps) == self._at:
+        if self._at is None or not (lasting or self._at.every):
+            return
+        self._left -= 1
+        if not self._left:
             self._line.say({"dies": what})
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -191,11 +208,11 @@ class Countdown:
             _replace(kind, "write", self._counted_write)
 
     def _counted_send(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def send(transport: object, method: str, url: str, *rest: Any) -> Any:
+        def send(transport: object, method: str, url: str, headers: object, body: bytes | None, timeout: float) -> Any:
             what = f"{method} {urlsplit(url).path}"
-            self.tick(f"before {what}")
-            reply = real(transport, method, url, *rest)
-            self.tick(f"after {what}")
+            self.tick(f"before {what}", lasting=_writes(method, body))
+            reply = real(transport, method, url, headers, body, timeout)
+            self.tick(f"after {what}", lasting=False)
             return reply
 
         return send
@@ -206,10 +223,21 @@ class Countdown:
             caller = sys._getframe(2).f_code.co_name  # noqa: SLF001 - the store's method, past `contextlib`
             with real(database) as connection:
                 yield connection
-                self.tick(f"before the commit of {caller}")
-            self.tick(f"after the commit of {caller}")
+                self.tick(f"before the commit of {caller}", lasting=True)
+            self.tick(f"after the commit of {caller}", lasting=False)
 
         return write
+
+
+def _writes(method: str, body: bytes | None) -> bool:
+    """Whether a request may change something; a batch does not where all its parts are GETs."""
+    if method == "GET" or body is None:
+        return False
+    try:
+        parts = json.loads(body).get("requests")
+    except (ValueError, AttributeError):
+        return True
+    return parts is None or any(part["method"] != "GET" for part in parts)
 
 
 def _replace(owner: type, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -294,7 +322,7 @@ def _be_syncd(order: Json, wall: Wall, line: Line) -> Never:
         os.environ.clear()
         os.environ.update(order["environ"])
         line.say({"pid": os.getpid()})
-        countdown = Countdown(order["at"], line)
+        countdown = Countdown(None if order["at"] is None else At(**order["at"]), line)
         countdown.watch()
         _obey(Path(order["config"]), countdown, line)
         code = 0
@@ -311,14 +339,7 @@ def _obey(config: Path, countdown: Countdown, line: Line) -> None:
     app, told = None, 0
     while (order := line.hear()) is not None and order["ask"] == "sync":
         app = app or App.open(load(config, os.environ))
-        import cProfile,pstats
-        pr=cProfile.Profile()
-        c=time.process_time(); w=time.monotonic()
-        if os.environ.get("PROF"): pr.enable()
         reports = [report.as_json() for report in app.sync()]
-        pr.disable()
-        print("CPU",time.process_time()-c,"WALL",time.monotonic()-w,file=sys.stderr)
-        if os.environ.get("PROF"): pstats.Stats(pr,stream=sys.stderr).sort_stats("tottime").print_stats(25); pstats.Stats(pr,stream=sys.stderr).sort_stats("cumulative").print_stats(60)
         line.say({"reports": reports, "steps": countdown.steps[told:]})
         told = len(countdown.steps)
     if app is not None:

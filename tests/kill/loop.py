@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.kill.acts import build
-from tests.kill.forkserver import Child, Ran
+from tests.kill.forkserver import At, Child, Ran
 from tests.kill.world import HOLD_OFF, KillWorld, Shown, Snapshot
 
 
@@ -39,7 +39,7 @@ def undisturbed(world: KillWorld, scenario: str) -> Undisturbed:
     return Undisturbed(start, before, after, ran.steps)
 
 
-def killed(world: KillWorld, calm: Undisturbed, at: int | None, meddle: Meddle | None = None) -> str | None:
+def killed(world: KillWorld, calm: Undisturbed, at: At | None, meddle: Meddle | None = None) -> str | None:
     """Kill one sync, then sync once more. The step it died at; None when it came to its end first. Raises `Wrong`."""
     world.put_back(calm.start)
     ran = world.sync(at, meddle)
@@ -82,7 +82,6 @@ def _same(found: Shown, wanted: Shown, where: str) -> None:
 def _kept(world: KillWorld, calm: Undisturbed, where: str) -> None:
     """Every value that a person wrote is on a side, or in the history: at every moment, also right after the kill."""
     gone = calm.before.values - world.shown().values
-    # A contact deleted by a person takes its values along.
     if gone:
         remembered = world.remembered()
         lost = sorted(value for value in gone if value not in remembered)

@@ -18,7 +18,7 @@ from syncd.config import load
 from syncd.sandbox.creatio.seed import COMMUNICATION_TYPES
 from syncd.sandbox.google.users import User
 from tests.kill.database import SqliteFile, StateDatabase
-from tests.kill.forkserver import Child, ForkServer, Ran
+from tests.kill.forkserver import At, Child, ForkServer, Ran
 from tests.kill.snapshot import Sandboxes
 
 HOLD_OFF = 1_000.0
@@ -99,12 +99,12 @@ class KillWorld(Stage):
         self.put_back(start)
 
     @contextmanager
-    def syncd(self, at: int | None = None) -> Iterator[Child]:
-        """A syncd process, which dies at its `at`-th durable step."""
+    def syncd(self, at: At | None = None) -> Iterator[Child]:
+        """A syncd process, which dies at that step."""
         with self._forks.syncd(self.folder / "syncd.toml", self._environ, self.offset, at) as child:
             yield child
 
-    def sync(self, at: int | None = None, meanwhile: Callable[[Child], None] | None = None) -> Ran:
+    def sync(self, at: At | None = None, meanwhile: Callable[[Child], None] | None = None) -> Ran:
         """One sync by a process of its own; `meanwhile` may meddle with the process once it has begun."""
         with self.syncd(at) as child:
             return child.sync(lambda: None if meanwhile is None else meanwhile(child))
