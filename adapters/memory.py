@@ -146,6 +146,7 @@ class Memory:
         return scope
 
     def scope(self, scope: ScopeId) -> ScopeInfo | None:
+        self.requests += 1
         name = self.scopes.get(scope)
         return None if name is None else ScopeInfo(scope, name, len(self.members[scope]))
 

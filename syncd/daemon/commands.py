@@ -55,14 +55,15 @@ class Commands:
         """Readings of the CRMs that begin from now on, then the runs; reports in the order in which runs end."""
         sources = {name: self._source_of(name) for name in self._names(request)}
         yield from (_progress("", "reading the CRM", message=source) for source in dict.fromkeys(sources.values()))
-        readings = {source: self._runs.ask_reading(source) for source in dict.fromkeys(sources.values())}
         mailbox, runs = Mailbox(), {}
-        for name, source in sources.items():
-            error = _trouble(readings[source])
-            if error is not None:
-                yield _row(unstarted(name, error))
-            else:
-                runs[name] = self._runs.ask_account(name, lambda event: mailbox.put(_shown(event)))
+        with self._runs.expecting(sources):
+            readings = {source: self._runs.ask_reading(source) for source in dict.fromkeys(sources.values())}
+            for name, source in sources.items():
+                error = _trouble(readings[source])
+                if error is not None:
+                    yield _row(unstarted(name, error))
+                else:
+                    runs[name] = self._runs.ask_account(name, lambda event: mailbox.put(_shown(event)))
         yield from _followed(runs, mailbox)
 
     def _source_of(self, name: AccountName) -> SourceId:

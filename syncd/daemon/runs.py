@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -42,6 +44,7 @@ class Runs:
     ) -> None:
         self._app, self._lanes, self._stop, self._now, self._dice = app, lanes, stop, now, dice
         self._breakers: dict[tuple[str, Side], Breaker] = {}
+        self._expected: Counter[AccountName] = Counter()
         self._lock = threading.Lock()
 
     @property
@@ -76,7 +79,7 @@ class Runs:
 
     def _offer_account(self, name: AccountName, now: float) -> None:
         row = self._app.store.account(name)
-        if row is None or ACCOUNT + name in self._lanes.occupied():
+        if row is None or self._expected[name] > 0 or ACCOUNT + name in self._lanes.occupied():
             return
         wait = max(self._breaker(name, side).wait(now) for side in Side)
         if row.state == "needs_consent" or name not in self._app.account_names():
@@ -85,6 +88,21 @@ class Runs:
             self._app.store.set_account_due(name, now + wait, row.next_due)
         else:
             self._lanes.offer(ACCOUNT + name, partial(self._account, name), SILENCE)
+
+    @contextmanager
+    def expecting(self, names: Iterable[AccountName]) -> Iterator[None]:
+        """Inside the block these accounts are not begun by the schedule: somebody is about to ask for them.
+
+        A reading makes due what it touched; the run that follows is the asker's, and so is its report.
+        """
+        mine = list(names)
+        with self._lock:
+            self._expected.update(mine)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._expected.subtract(mine)
 
     def ask_reading(self, source: SourceId) -> Job:
         """A reading that begins after this call, shared by all who ask before it begins. Raises Stopping."""

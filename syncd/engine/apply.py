@@ -40,6 +40,8 @@ CHUNK = 1_000
 """Steps in hand at once: one group membership call, five batches of creates."""
 READING_HOLDS = 30.0
 """Seconds for which a reading of the CRM serves a run's calls: what one batch may take on a slow server anyway."""
+READING_SHARE = 0.1
+"""The part of the time that may go into readings, once they take long for all that was written lately."""
 RESENDS = 3
 """How often an item that was not applied for another item's fault is sent again within a run."""
 
@@ -128,11 +130,12 @@ def _look(run: Run, lease: Lease, call: Sequence[Write], wanted: Wanted) -> None
     one before each of many calls would cost the square of their number.
     """
     now = run.now()
-    if lease.epoch == run.crm_epoch + 1 and now - run.crm_read_at < READING_HOLDS:
+    if lease.epoch == run.crm_epoch + 1 and now < run.crm_read_until:
         point_read(run.store, run.crm, lease, [w.record.id for w in call if isinstance(w, Update)], now)
     else:
         pull(run.store, run.crm, lease, wanted, now, each=lambda _page: run.keep(lease))
-        run.crm_read_at = run.now()
+        done = run.now()
+        run.crm_read_until = done + max(READING_HOLDS, (done - now) / READING_SHARE)
     run.crm_epoch = lease.epoch
 
 

@@ -25,7 +25,8 @@ from syncd.engine.decided import (
 from syncd.engine.merged import merged
 from syncd.engine.partners import NO_BASE, Verdict, Verdicts, judge_newcomers, presence_of
 from syncd.engine.placing import offered
-from syncd.engine.run import Run
+from syncd.engine.pull import point_read
+from syncd.engine.run import Run, turn
 
 
 class Proposal(NamedTuple):
@@ -75,7 +76,9 @@ class _Counter:
 def _planned(run: Run) -> Iterator[Planned]:
     choices = choices_of(run.store.decisions(run.account))
     run.chosen = frozenset(RecordId(subject) for subject, choice in choices.items() if choice.create)
-    verdicts = judge_newcomers(run, _newcomers(run), verdicts_of(choices))
+    unseen: dict[Side, list[RecordId]] = {side: [] for side in Side}
+    verdicts = judge_newcomers(run, _newcomers(run, unseen), verdicts_of(choices))
+    _look_at(run, unseen)
     bereft = list(handed_over(run, choices))
     yield from bereft
     done_with = verdicts.moved_links.union(p.step.link for p in bereft if p.step.link is not None)
@@ -92,8 +95,25 @@ def _planned(run: Run) -> Iterator[Planned]:
     yield from _unread(run)
 
 
-def _newcomers(run: Run) -> Iterator[Case]:
-    return (case for case in run.store.work(run.account) if case.link is None)
+def _newcomers(run: Run, unseen: dict[Side, list[RecordId]]) -> Iterator[Case]:
+    """The work that has no link yet; what links name and the mirror never saw is gathered on the way."""
+    for case in run.store.work(run.account):
+        if case.link is None:
+            yield case
+            continue
+        for side, record in ((Side.CRM, case.link.crm_id), (Side.GOOGLE, case.link.google_id)):
+            presence = case.crm if side is Side.CRM else case.google
+            if record is not None and presence.record is None and not (presence.gone or presence.pairs):
+                unseen[side].append(record)
+
+
+def _look_at(run: Run, unseen: dict[Side, list[RecordId]]) -> None:
+    """Read these one by one: partners out of scope whose joining broke off before a write of ours brought them back."""
+    if unseen[Side.GOOGLE]:
+        point_read(run.store, run.google, run.google_lease, unseen[Side.GOOGLE], run.now())
+    if unseen[Side.CRM]:
+        with turn(run.store, run.crm, run.id, run.now, run.sleep, run.beat) as lease:
+            point_read(run.store, run.crm, lease, unseen[Side.CRM], run.now())
 
 
 def _into_nothing(run: Run, step: Step) -> bool:

@@ -106,7 +106,7 @@ class Run:
     gone: frozenset[tuple[Side, int]] | None = None  # tags and groups found missing; None: not looked for
     let_go: bool = False  # a person lets the contacts of what is gone go
     moved: dict[RecordId, tuple[ScopeId, bool]] = field(default_factory=dict)  # our own group changes
-    crm_read_at: float = 0.0  # when this run last read the CRM,
+    crm_read_until: float = 0.0  # until when this run's last reading of the CRM serves,
     crm_epoch: int = -1  # and under which lease it last had it
     _kept: dict[SourceId, tuple[int, float]] = field(default_factory=dict)  # epoch and time of the last renewal
     rewritten: set[RecordId] = field(default_factory=set)  # Google contacts whose content we changed
@@ -129,9 +129,9 @@ class Run:
             raise LookupError(msg)
         return row
 
-    def fingerprint(self) -> str:
-        """What this sync is: the operator's choices, the Google identity, the scopes by id."""
-        row = self.row()
+    def fingerprint(self, row: AccountRow | None = None) -> str:
+        """What this sync is: the operator's choices, the Google identity, the scopes by id (as stored, or as given)."""
+        row = row or self.row()
         facts = [self.settings.fingerprint, row.google, row.pairs]
         return hashlib.blake2b(msgspec.json.encode(facts), digest_size=8).hexdigest()
 

@@ -137,11 +137,10 @@ def _rebuild(run: Run, gone: frozenset[tuple[Side, int]]) -> None:
     members = {k: n for k, n in row.facts.get("members", {}).items() if k not in {f"{s.value}.{n}" for s, n in gone}}
     run.store.drop_plan(run.account)
     fresh = msgspec.structs.replace(row, pairs=pairs, planned=UNPLANNED, facts={**row.facts, "members": members})
-    run.store.put_account(fresh)
-    if row.fingerprint == known:
-        run.store.put_account(msgspec.structs.replace(fresh, fingerprint=run.fingerprint()))
-    for side, number in sorted(gone):
-        run.tell("SY113", pair=number, side=side.value)
+    mark = run.fingerprint(fresh) if row.fingerprint == known else row.fingerprint
+    run.store.put_account(msgspec.structs.replace(fresh, fingerprint=mark))
+    for _side, number in sorted(gone):
+        run.tell("SY113", pair=number)
 
 
 def way_out(row: AccountRow, gone: frozenset[tuple[Side, int]]) -> str:

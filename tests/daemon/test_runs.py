@@ -81,6 +81,19 @@ def test_what_is_due_runs_once_and_is_due_again_at_its_next_point(
     assert app.behaviour(ANNA).runs == [False]
 
 
+def test_an_account_somebody_is_about_to_ask_for_is_left_to_him(
+    app: ScriptedApp, runs: Runs, lanes: Lanes, clock: Clock
+) -> None:
+    """The schedule begins no run whose report an asker waits for; afterwards it does again."""
+    with runs.expecting([ANNA]):
+        run_once(app, runs, lanes, clock)
+        all_done(lanes)
+        assert app.behaviour(ANNA).runs == []
+    runs.offer_due()
+    all_done(lanes)
+    assert app.behaviour(ANNA).runs == [False]
+
+
 def test_an_account_that_hangs_delays_no_other(app: ScriptedApp, runs: Runs, lanes: Lanes, clock: Clock) -> None:
     """One worker waits for a server that does not answer; the other goes on, interval after interval."""
     app.behaviours[ANNA] = Behaviour().hang()

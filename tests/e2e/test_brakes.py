@@ -92,6 +92,30 @@ def test_deleted_tag_is_held_at_any_size(open_world: Opener) -> None:
     assert len(world.members()) == 2
 
 
+def test_deleted_group_is_rebuilt_when_a_person_says_so(world: World) -> None:
+    """`syncd resolve anna rebuild`: the label is made anew with its contacts, and nobody was untagged."""
+    made = world.pairs(2)
+    world.phone.delete_group(world.group(ANNA))
+    report = _held(world, "scope_gone")
+    assert "rebuild" in report["message"]
+    assert world.syncd("resolve", "anna", "rebuild").returncode == 0
+    world.sync()
+    assert len(world.members()) == len(world.tag_names()) == len(made)
+    world.expect_silence()
+
+
+def test_contacts_of_a_deleted_group_are_let_go_when_a_person_says_so(world: World) -> None:
+    """`syncd resolve anna let-go`: they lose the tag, and stay on both sides."""
+    world.pairs(2)
+    world.phone.delete_group(world.group(ANNA))
+    _held(world, "scope_gone")
+    assert world.syncd("resolve", "anna", "let-go").returncode == 0
+    world.sync()
+    assert world.tag_names() == []
+    assert len(world.people()) == len(world.in_crm()) == 2
+    world.expect_silence()
+
+
 def test_only_tag_that_is_gone_counts_as_a_lost_right(world: World) -> None:
     """A CRM that shows none of its tags any more has hidden them: said so, and nobody is taken out of the group."""
     world.pairs(2)

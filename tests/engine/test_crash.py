@@ -28,6 +28,7 @@ COMMITS = (
     "mark_plan",
     "drop_plan",
     "forget_decision",
+    "unpair",
     "settle_step",
     "settle_steps",
     "open_call",

@@ -100,6 +100,16 @@ def test_one_of_two_claimants_is_chosen(world: World) -> None:
     assert len(world.crm.records) == 1
 
 
+def test_newcomer_is_linked_with_another_newcomer(world: World) -> None:
+    """--link with a contact that was tagged only now: it is not made on the other side as well."""
+    new, _other = newcomer(world, Side.GOOGLE)
+    crm = world.tagged(name("Bob", "Ray"))
+    world.resolve(new, link=crm)
+    finished(world)
+    assert world.google_of(crm) == new
+    assert len(world.google.records) == 1
+
+
 def test_one_of_two_likes_is_made(world: World) -> None:
     """Two newcomers look like one person: making the first does not make the second."""
     one, two = (world.grouped(name("Ann", "Lee"), email("a@x.example")) for _ in range(2))

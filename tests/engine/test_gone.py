@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from syncd.core.contact import Side
 from syncd.core.errors import NeedsHuman
 from syncd.engine.report import RunOutcome
+from syncd.engine.run import LEASE
+from syncd.engine.scopes import prepare
+from tests.engine.test_crash import Countdown, Killed, steps_counted
 from tests.engine.world import World, email, name, notes
 
 SIDES = list(Side)
@@ -69,6 +73,31 @@ def test_rebuild_puts_everybody_back_in(world: World, side: Side) -> None:
     assert world.says(Side.CRM) == world.says(Side.GOOGLE)
 
 
+def test_rebuild_killed_at_any_step_is_finished_by_the_next_run(quick_path: Path) -> None:
+    """Wherever it stops between forgetting who was in and knowing the new group: everybody comes back in."""
+    at, counted = 0, 1
+    while at < counted:
+        (quick_path / f"{at}").mkdir()
+        world = World(quick_path / f"{at}")
+        world.sync()
+        world.linked(2)
+        drop(world, Side.GOOGLE)
+        world.sync()
+        world.resolve("rebuild")
+        countdown = Countdown(at or None)
+        with steps_counted(world, countdown), contextlib.suppress(Killed):
+            prepare(world.run())
+        counted = countdown.steps if at == 0 else counted
+        world.restart()
+        world.now += LEASE
+        report = world.sync()
+        assert report.outcome is RunOutcome.OK, (at, report)
+        assert members(world, Side.CRM) == members(world, Side.GOOGLE) == 2
+        world.expect_silence()
+        at += 1
+    assert counted > 10
+
+
 def test_rebuild_brings_contacts_back_that_went_with_the_group(world: World) -> None:
     """The user deleted the group with its contacts: they are made again, under the same links."""
     made = world.linked(3)
@@ -118,6 +147,14 @@ def test_nothing_is_rebuilt_that_is_there(world: World) -> None:
     world.linked(1)
     with pytest.raises(NeedsHuman):
         world.resolve("rebuild")
+
+
+def test_group_that_was_missed_and_is_there_is_looked_at_once(world: World) -> None:
+    """A reading did not show it: asked for by id it is there, and it is quiet again."""
+    world.linked(2)
+    world.store.note(world.google_source.id, {"unseen": [world.group]})
+    assert world.sync().outcome is RunOutcome.OK
+    world.expect_silence()
 
 
 def test_scope_that_is_shown_again_is_no_reason_to_wait(world: World) -> None:

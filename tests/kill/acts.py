@@ -1,4 +1,4 @@
-"""The scenarios: what people did before the sync that is killed. Each leaves a world in which one sync has much to do."""
+"""The scenarios: what people did before the sync that is killed. Each leaves that one sync much to do."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def newcomers_of_the_crm(world: KillWorld) -> None:
 
 def synced(world: KillWorld) -> None:
     """One sync that ends well, and some time."""
-    for report in world.sync().reports:
+    for report in world.sync_once().reports:
         if report["outcome"] != "ok":
             raise RuntimeError(f"a scenario's own sync ended with {report}")
     world.later(MINUTE)

@@ -13,6 +13,9 @@ from sqlalchemy.engine import make_url
 class StateDatabase(Protocol):
     """A state while no process works on it."""
 
+    @property
+    def url(self) -> str: ...
+
     def taken(self) -> Any:
         """All of it."""
 
@@ -29,6 +32,10 @@ class SqliteFile:
     def __init__(self, path: Path) -> None:
         self._paths = [path.with_name(path.name + more) for more in ("", "-wal", "-shm")]
 
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self._paths[0]}"
+
     def taken(self) -> Any:
         return [path.read_bytes() if path.exists() else None for path in self._paths]
 
@@ -40,7 +47,7 @@ class SqliteFile:
                 path.write_bytes(content)
 
     def engine(self) -> sa.Engine:
-        return sa.create_engine(f"sqlite:///{self._paths[0]}")
+        return sa.create_engine(self.url)
 
 
 class PostgresState:

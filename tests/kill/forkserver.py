@@ -310,7 +310,7 @@ def _compile_once() -> None:
     def create_engine(*args: Any, **how: Any) -> sa.Engine:
         return real(*args, execution_options={"compiled_cache": cache}, **how)
 
-    sa.create_engine = create_engine  # type: ignore[assignment]  # the same for those who call it as syncd does
+    sa.create_engine = create_engine
 
 
 def _be_syncd(order: Json, wall: Wall, line: Line) -> Never:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
+from functools import partial
 
 from tests.kill.acts import build
 from tests.kill.forkserver import At, Child, Ran
@@ -24,37 +25,63 @@ class Undisturbed:
     steps: tuple[str, ...]
 
 
-Meddle = Callable[[Child], None]
+@dataclass(frozen=True)
+class Blow:
+    """One kill: at a step, or so many seconds after the sync began, wherever it is then. Time passes after it."""
+
+    at: At | None = None
+    seconds: float | None = None
+    pause: float = HOLD_OFF
 
 
 def undisturbed(world: KillWorld, scenario: str) -> Undisturbed:
-    """Build the scenario, keep its start, and see what a sync that nobody kills leaves; one sync more writes nothing."""
+    """Build the scenario, keep its start, and see what a sync leaves that nobody kills; one more writes nothing."""
     build(world, scenario)
     world.warm()
     start, before = world.snapshot(), world.shown()
-    with world.syncd() as child:
+    with world.process() as child:
         ran = _well(child.sync())
         after = world.shown()
         _nothing_to_do(world, child, "an undisturbed sync")
     return Undisturbed(start, before, after, ran.steps)
 
 
-def killed(world: KillWorld, calm: Undisturbed, at: At | None, meddle: Meddle | None = None) -> str | None:
-    """Kill one sync, then sync once more. The step it died at; None when it came to its end first. Raises `Wrong`."""
+def killed(world: KillWorld, calm: Undisturbed, *blows: Blow) -> list[str]:
+    """Kill one sync after the other, then sync once undisturbed. Raises `Wrong`.
+
+    Where they died: fewer than there were blows when one came to its end first.
+    """
     world.put_back(calm.start)
-    ran = world.sync(at, meddle)
-    where = f"killed at step {at}: {ran.died}"
-    if ran.died is None:
-        return None
-    _kept(world, calm, where)
-    recovered(world, calm, where)
-    return ran.died
+    died: list[str] = []
+    for blow in blows:
+        ran = world.sync_once(blow.at, None if blow.seconds is None else partial(_strike, blow.seconds))
+        if ran.died is None:
+            break
+        died.append(f"{_name(blow)} {ran.died}")
+        _kept(world, calm, _where(died))
+        world.later(blow.pause)
+    if died:
+        recovered(world, calm, _where(died))
+    return died
+
+
+def _strike(seconds: float, child: Child) -> None:
+    time.sleep(seconds)  # the moment is the point: between two steps, within a commit, with a request in flight
+    child.kill()
+
+
+def _name(blow: Blow) -> str:
+    return f"step {blow.at.step}," if blow.at is not None else f"after {blow.seconds} s,"
+
+
+def _where(died: list[str]) -> str:
+    return "killed at " + "; then at ".join(died)
 
 
 def recovered(world: KillWorld, calm: Undisturbed, where: str) -> None:
     """Time passes, one sync ends what was begun, and one more writes nothing. Raises `Wrong`."""
     world.later(HOLD_OFF)
-    with world.syncd() as child:
+    with world.process() as child:
         _well(child.sync(), where)
         _same(world.shown(), calm.after, where)
         _kept(world, calm, where)

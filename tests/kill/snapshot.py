@@ -12,7 +12,8 @@ from syncd.sandbox.creatio.schema import SCHEMA, Entity
 from syncd.sandbox.creatio.server import CreatioSandbox
 from syncd.sandbox.google.server import GoogleSandbox
 
-LOCKS = {type(make()): make for make in (threading.Lock, threading.RLock)}
+MAKERS = (threading.Lock, threading.RLock)
+LOCKS: tuple[type, ...] = tuple(type(make()) for make in MAKERS)
 
 
 class Sandboxes:
@@ -70,7 +71,7 @@ class _Pickler(pickle.Pickler):
 
     def persistent_id(self, thing: object) -> object:
         if type(thing) in LOCKS:
-            return "lock", list(LOCKS).index(type(thing))
+            return "lock", LOCKS.index(type(thing))
         if isinstance(thing, Entity):
             return "entity", thing.name
         name = self._fixed.get(id(thing))
@@ -85,5 +86,5 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, told: Any) -> object:
         kind, which = told
         if kind == "lock":
-            return list(LOCKS.values())[which]()
+            return MAKERS[which]()
         return SCHEMA[which] if kind == "entity" else self._fixed[which]

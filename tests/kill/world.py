@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -62,6 +61,8 @@ class KillWorld(Stage):
     offset: float = field(default=0.0, init=False)
 
     def __enter__(self) -> Self:
+        self._database = self.database or SqliteFile(self.folder / "syncd.db")
+        self.state_url = self._database.url
         super().__enter__()
         nowhere = str(self.folder / "no-such-file")  # nothing here speaks TLS, and loading the system's roots is slow
         self._environ = self.environ | {"SSL_CERT_FILE": nowhere, "SSL_CERT_DIR": nowhere}
@@ -69,7 +70,6 @@ class KillWorld(Stage):
         for player in self.players:  # no CRM is without any row in a tag, and one that shows none has lost a right
             self.crm.tag(self.crm.users[player.account].contact_id, shared)
         self._sandboxes = Sandboxes(self.google, self.crm)
-        self._database = self.database or SqliteFile(self.folder / "syncd.db")
         self._connect()
         return self
 
@@ -99,14 +99,14 @@ class KillWorld(Stage):
         self.put_back(start)
 
     @contextmanager
-    def syncd(self, at: At | None = None) -> Iterator[Child]:
+    def process(self, at: At | None = None) -> Iterator[Child]:
         """A syncd process, which dies at that step."""
         with self._forks.syncd(self.folder / "syncd.toml", self._environ, self.offset, at) as child:
             yield child
 
-    def sync(self, at: At | None = None, meanwhile: Callable[[Child], None] | None = None) -> Ran:
+    def sync_once(self, at: At | None = None, meanwhile: Callable[[Child], None] | None = None) -> Ran:
         """One sync by a process of its own; `meanwhile` may meddle with the process once it has begun."""
-        with self.syncd(at) as child:
+        with self.process(at) as child:
             return child.sync(lambda: None if meanwhile is None else meanwhile(child))
 
     # -------------------------------------------------------------------------------------------- time
