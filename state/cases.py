@@ -12,12 +12,23 @@ from sqlalchemy import Connection, Row
 from state import codec
 from state.links import pairs_of, to_link
 from state.part import Sources, sources_of
-from state.rows import among, chunks, columns_of
+from state.rows import among, chunks, columns_of, given
 from state.schema import account, account_pair, link, membership, newcomer_hold, record
 from syncd.core.contact import AccountName, RecordId, ScopeId, Side
 from syncd.core.step import Case, HoldReason, Presence
 
 NOWHERE = Presence()
+
+
+_OWN_PAIRS = (
+    sa.select(account_pair).where(account_pair.c.account == sa.bindparam("account")).order_by(account_pair.c.pair)
+)
+_BODIES = sa.select(record.c.id, record.c.body, record.c.digest, record.c.gone).where(
+    record.c.source == sa.bindparam("source"), given(record.c.id)
+)
+_PLACES = sa.select(membership.c.record, membership.c.scope, membership.c.rows).where(
+    membership.c.source == sa.bindparam("source"), given(membership.c.record)
+)
 
 
 class Frame(NamedTuple):
@@ -39,8 +50,7 @@ class Body(NamedTuple):
 def frame_of(connection: Connection, name: AccountName) -> Frame:
     """The frame of an account as it is configured now."""
     pairs: dict[Side, dict[ScopeId, tuple[int, ...]]] = {side: {} for side in Side}
-    mine = sa.select(account_pair).where(account_pair.c.account == name).order_by(account_pair.c.pair)
-    for row in connection.execute(mine):
+    for row in connection.execute(_OWN_PAIRS, {"account": name}):
         for side, scope in ((Side.CRM, row.crm_scope), (Side.GOOGLE, row.google_scope)):
             pairs[side][scope] = (*pairs[side].get(scope, ()), row.pair)
     return Frame(name, sources_of(connection, name), pairs)
@@ -63,14 +73,11 @@ class Shelf:
         ids: Sequence[RecordId],
         pairs: Mapping[ScopeId, tuple[int, ...]],
     ) -> None:
-        columns = (record.c.id, record.c.body, record.c.digest, record.c.gone)
-        for row in connection.execute(sa.select(*columns).where(record.c.source == source, among(record.c.id, ids))):
-            self._bodies[row.id] = Body(row.body, row.digest, row.gone)
-        places = (membership.c.record, membership.c.scope, membership.c.rows)
-        there = (membership.c.source == source, among(membership.c.record, ids))
-        for place in connection.execute(sa.select(*places).where(*there)):
-            for pair in pairs.get(place.scope, ()):
-                self._rows[place.record][pair] = codec.to_words(place.rows)
+        for id_, body, digest, gone in connection.execute(_BODIES, {"source": source, "ids": ids}):
+            self._bodies[id_] = Body(body, digest, gone)
+        for record_id, scope, rows in connection.execute(_PLACES, {"source": source, "ids": ids}):
+            for pair in pairs.get(scope, ()):
+                self._rows[record_id][pair] = codec.to_words(rows)
 
     def digest(self, id: RecordId) -> str:
         body = self._bodies.get(id)

@@ -17,8 +17,9 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the next reading has to know of this one.
 
     `tables`: how far each was read. `scopes`: those listed completely. `swept`: when details were last read whole,
-    in seconds of the server's clock, which was `ahead` of this machine's; `pending`: rows were removed since. `removals` are our own deletions in the
-    process called `process`, by table. `runtime`, `batch_get`, `me`: what was found out once.
+    in seconds of the server's clock, which was `ahead` of this machine's; `pending`: rows were removed since.
+    `removals` are our own deletions in the process called `process`, by table. `runtime`, `batch_get`, `me`: what was
+    found out once.
     """
 
     tables: dict[str, Mark]

@@ -134,7 +134,7 @@ def _advanced(mark: Mark, inside: Iterable[Row], total: int, now: float) -> Mark
 
 
 def _newest(times: Iterable[str], at_least: str, now: float) -> str:
-    """The latest of these times that is no lie: a row stamped ahead of its server's clock must not hide what follows."""
+    """The latest of these times that is no lie: a row stamped ahead of its server's clock must hide nothing."""
     ahead = datetime.fromtimestamp(now + OVERLAP, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
     return max([at_least, *(time for time in times if moment(time) <= moment(f"{ahead}Z"))], key=moment)
 

@@ -38,5 +38,5 @@ class MemoryBench:
 
 class TestMemory(RemoteContract):
     @pytest.fixture(params=list(Side))
-    def bench(self, request: pytest.FixtureRequest) -> MemoryBench:  # type: ignore[override]  # a bench that needs no teardown
+    def bench(self, request: pytest.FixtureRequest) -> MemoryBench:
         return MemoryBench(Memory(request.param))
