@@ -314,6 +314,10 @@ DB606 NOW state out of reach: reason message
 DB607 NOTABLE state in reach again: seconds
   The state answers again, and runs go on.
 
+DB609 SOON state restored: accounts
+  The state is an older copy. Both sides are read completely, and each account's first plan waits.
+  > `syncd plan ACCOUNT`, then `syncd approve ACCOUNT`.
+
 DB608 NOTABLE room again: free
   The disk has room again, and runs go on.
 """

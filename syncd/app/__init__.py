@@ -25,12 +25,13 @@ from syncd.core.contact import AccountName, ScopeId, Side, SourceId
 from syncd.core.errors import ConsentRevoked, NeedsHuman, SyncError
 from syncd.core.ports import AccountRow, Remote, Store
 from syncd.engine import people, views
+from syncd.engine.brake import RESTORED
 from syncd.engine.cycle import failed_report, run_cycle
 from syncd.engine.people import PlanView
 from syncd.engine.pull import Wanted, covers, pull
 from syncd.engine.report import Report
 from syncd.engine.run import ProgressEvent, Run, Source, turn
-from syncd.engine.scopes import prepare
+from syncd.engine.scopes import UNPLANNED, prepare
 
 Progress = Callable[[ProgressEvent], None]
 Row = dict[str, Any]
@@ -80,7 +81,19 @@ class App:
         store = _state(config)
         if database_file(config.state) is not None:
             store.free_leases()
-        return cls(config, store, Grants(config, store))
+        app = cls(config, store, Grants(config, store))
+        app._begin()
+        return app
+
+    def _begin(self) -> None:
+        """A new generation of the state. One that is older than the last is read afresh, and shows its plans first."""
+        if self._sql.restored():
+            self._sql.forget_cursors()
+            for row in self.store.accounts():
+                known = {**row.facts, RESTORED: True}
+                self.store.put_account(msgspec.structs.replace(row, planned=UNPLANNED, facts=known))
+            log.get().event("DB609", accounts=len(self.store.accounts()))
+        self._sql.begin_generation()
 
     def close(self) -> None:
         self._crms.close()

@@ -16,10 +16,12 @@ APPROVAL_LASTS = 24 * 3600.0
 READ_AGAIN = ("read_again",)
 """Not a verdict: the shrinking side was read completely once more, and the plan has to be made again."""
 FIRST_REVIEW = "first_sync"
-HARMLESS_ALONE = frozenset({"fingerprint", "empty_side"})
+RESTORED = "restored"
+"""The state is an older copy: what it would do is shown before it is done. Also the account's fact of that name."""
+HARMLESS_ALONE = frozenset({"fingerprint", "empty_side", RESTORED})
 """Reasons to wait only where something would be written."""
 SHRINKING = frozenset({"leavers", "empty_side"})
-WHOLE_PLAN = frozenset({"empty_side", "scope_gone", "fingerprint", FIRST_REVIEW})
+WHOLE_PLAN = frozenset({"empty_side", "scope_gone", "fingerprint", FIRST_REVIEW, RESTORED})
 """Reasons that no single step carries: an approval names them instead."""
 
 
@@ -50,6 +52,8 @@ def brake(
     reasons = guard.verdict(tally, around, run.settings.limits)
     if run.settings.review_first and around.first_run and tally.steps:
         reasons = (FIRST_REVIEW, *reasons)
+    if run.row().facts.get(RESTORED):
+        reasons = (RESTORED, *reasons)
     reasons = tuple(r for r in reasons if r not in consent.reasons and (r not in HARMLESS_ALONE or _writes(tally)))
     if not confirmed and SHRINKING & set(reasons):
         _read_whole(run, wanted)

@@ -12,7 +12,7 @@ from syncd.core.contact import AccountName, Side
 from syncd.core.errors import ConsentRevoked, NeedsHuman, Replan, RetryLater, SyncError
 from syncd.core.ports import AccountRow, Decision, Store
 from syncd.engine.apply import apply
-from syncd.engine.brake import READ_AGAIN, Consent, brake, consent_of
+from syncd.engine.brake import READ_AGAIN, RESTORED, Consent, brake, consent_of
 from syncd.engine.labels import await_echo
 from syncd.engine.placing import offer_of, times_named
 from syncd.engine.propose import Proposal, propose
@@ -154,7 +154,7 @@ def _settled(run: Run, revisions: tuple[int, int]) -> None:
     row = run.row()
     known: dict[str, Any] = {
         "planned": revisions,
-        "facts": {**row.facts, "members": members},
+        "facts": {k: v for k, v in row.facts.items() if k != RESTORED} | {"members": members},
         "fingerprint": run.fingerprint(),
     }
     if any(getattr(row, key) != value for key, value in known.items()):

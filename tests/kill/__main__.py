@@ -19,7 +19,7 @@ from tests.kill.acts import SCENARIOS
 from tests.kill.database import PostgresState
 from tests.kill.forkserver import At, ForkServer
 from tests.kill.loop import Blow, Undisturbed, Wrong, killed, recovered, undisturbed
-from tests.kill.postgres import server
+from tests.kill.postgres import QUICK, server
 from tests.kill.world import HOLD_OFF, KillWorld
 
 PROGRESS = 100
@@ -61,7 +61,7 @@ def fields(*, postgres: bool) -> Iterator[list[Field]]:
         address = stack.enter_context(server()) if postgres else None
         found = []
         for name in SCENARIOS:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="syncd-kill-")))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="syncd-kill-", dir=QUICK)))
             state = None if address is None else PostgresState(address, f"kill_{name.replace('-', '_')}")
             world = stack.enter_context(KillWorld(folder, forks=forks, database=state))
             calm = undisturbed(world, name)

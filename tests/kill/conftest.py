@@ -13,11 +13,10 @@ import pytest
 from tests.kill.database import PostgresState
 from tests.kill.forkserver import ForkServer
 from tests.kill.loop import Undisturbed, undisturbed
-from tests.kill.postgres import server
+from tests.kill.postgres import QUICK, server
 from tests.kill.world import KillWorld
 
 EVERY = os.environ.get("SYNCD_CI") == "1"
-MEMORY = Path("/dev/shm")  # noqa: S108 - a fresh folder is made in it
 Opened = tuple[KillWorld, Undisturbed]
 Opener = Callable[[str, str], Opened]
 
@@ -48,11 +47,10 @@ def opened(forks: ForkServer, request: pytest.FixtureRequest) -> Iterator[Opener
 
         def open_world(scenario: str, database: str) -> Opened:
             if (scenario, database) not in worlds:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
+                folder = stack.enter_context(tempfile.TemporaryDirectory(dir=QUICK))
                 state = None
                 if database == "postgres":
                     state = PostgresState(request.getfixturevalue("postgres"), f"kill_{scenario.replace('-', '_')}")
-                    stack.callback(state.close)
                 world = stack.enter_context(KillWorld(Path(folder), forks=forks, database=state))
                 worlds[scenario, database] = world, undisturbed(world, scenario)
             return worlds[scenario, database]

@@ -76,12 +76,8 @@ class PostgresState:
     def engine(self) -> sa.Engine:
         return sa.create_engine(self.url)
 
-    def close(self) -> None:
-        for name in (self._name, *(f"{self._name}_{at}" for at in range(1, self._copies + 1))):
-            self._do(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
     def _copied(self, old: str, new: str) -> None:
-        self._do(f'CREATE DATABASE "{new}" TEMPLATE "{old}" STRATEGY file_copy')
+        self._do(f'CREATE DATABASE "{new}" TEMPLATE "{old}"')
 
     def _do(self, statement: str) -> None:
         with psycopg.connect(self._server, autocommit=True) as connection:

@@ -28,6 +28,8 @@ MODULES = (
     *("syncd.app", "syncd.config.load", "state.migrate", "sqlalchemy.dialects.sqlite"),
     *("sqlalchemy.dialects.postgresql", "psycopg", "googleapiclient.discovery", "phonenumbers"),
 )
+LONGEST = 1 << 16
+"""Bytes that a pipe takes and gives at once; an order is far shorter."""
 Json = dict[str, Any]
 
 
@@ -164,21 +166,25 @@ class Wall:
         return self.real() + self.offset
 
 
-@dataclass
 class Line:
-    """The pipe to the test, shared by the server and the one child that lives: who waits does not read."""
+    """The pipe to the test, shared by the server and the one child that lives: who waits does not read.
 
-    hears: IO[bytes]
-    says: int
+    Read by whole messages: a child that dies while it reads takes one with it, and never a half.
+    """
+
+    def __init__(self, hears: int, says: int) -> None:
+        self._hears, self._says = hears, says
+        self._waiting: list[bytes] = []
 
     def say(self, message: Json) -> None:
         data = json.dumps(message).encode() + b"\n"
         while data:
-            data = data[os.write(self.says, data) :]
+            data = data[os.write(self._says, data) :]
 
     def hear(self) -> Json | None:
-        line = self.hears.readline()
-        return json.loads(line) if line else None
+        if not self._waiting:
+            self._waiting = os.read(self._hears, LONGEST).splitlines()
+        return json.loads(self._waiting.pop(0)) if self._waiting else None
 
 
 class Countdown:
@@ -268,7 +274,7 @@ def serve() -> None:
 
 def _own_line() -> Line:
     """The pipes, moved to where nothing else writes by accident."""
-    line = Line(os.fdopen(os.dup(0), "rb", buffering=0), os.dup(1))
+    line = Line(os.dup(0), os.dup(1))
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
