@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import queue
+import shlex
 import sys
 import threading
 import urllib.error
@@ -184,7 +185,7 @@ def test_connect_without_a_browser_takes_the_paste(shell: Shell) -> None:
     assert address["url"] in done.stderr
 
 
-BROWSER = """#!{python}
+BROWSER = """
 import os, pathlib, sys, urllib.request
 folder = pathlib.Path(os.environ["TMPDIR"])
 (folder / "opened").write_text(sys.argv[1])
@@ -196,9 +197,8 @@ page = urllib.request.urlopen((folder / "redirect").read_text() + "?state=st&cod
 def test_connect_opens_the_browser(shell: Shell) -> None:
     """`connect` starts the user's browser on the consent page; its redirect comes back over loopback."""
     browser = shell.folder / "browser"
-    browser.write_text(BROWSER.format(python=sys.executable))
-    browser.chmod(0o755)
-    done = shell.scripted({}, "connect", "anna", "--json", BROWSER=f"{browser} %s")
+    browser.write_text(BROWSER)
+    done = shell.scripted({}, "connect", "anna", "--json", BROWSER=f"{shlex.join([sys.executable, str(browser)])} %s")
     assert done.returncode == 0, done.stderr
     (identity,) = rows(done)
     assert identity["given"] == "abc"

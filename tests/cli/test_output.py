@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -147,7 +148,7 @@ def test_reader_that_goes_away_is_no_fault(shell: Shell) -> None:
     """`syncd holds | head -1` ends without a traceback."""
     held = [{"account": "anna", "subject": "x" * 1500} for _ in range(70)]
     (shell.folder / "script").write_text(json.dumps({"holds": held}))
-    command = " ".join(shell.command("holds", "--json", scripted=True))
+    command = shlex.join(shell.command("holds", "--json", scripted=True))
     line = f'SCRIPT="$(cat script)"; export SCRIPT; {command} | head -n 1 >/dev/null'
     script = shell.folder / "run.sh"
     script.write_text(line)

@@ -168,6 +168,7 @@ def settle(world: World) -> None:
     assert outcomes[-1] is RunOutcome.OK
 
 
+@pytest.mark.timeout(600)  # a whole life for each step, on a busy machine
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
 def test_killed_at_any_step_ends_as_undisturbed(
     quick_path: Path, scenario: tuple[Callable[[World], None], ...]

@@ -229,5 +229,5 @@ class Lives(RuleBasedStateMachine):
             assert not twice, twice
 
 
-Lives.TestCase.settings = settings(max_examples=15, stateful_step_count=15)
+Lives.TestCase.settings = settings(max_examples=12, stateful_step_count=15)
 test_whole_lives = Lives.TestCase

@@ -65,7 +65,8 @@ class KillWorld(Stage):
         self.state_url = self._database.url
         super().__enter__()
         nowhere = str(self.folder / "no-such-file")  # nothing here speaks TLS, and loading the system's roots is slow
-        self._environ = self.environ | {"SSL_CERT_FILE": nowhere, "SSL_CERT_DIR": nowhere}
+        self._environ = {"SYNCD_CONFIG": str(self.folder / "syncd.toml")}
+        self._environ |= {"SSL_CERT_FILE": nowhere, "SSL_CERT_DIR": nowhere}
         shared = self.crm.add_tag("Staff", None, "corporate")
         for player in self.players:  # no CRM is without any row in a tag, and one that shows none has lost a right
             self.crm.tag(self.crm.users[player.account].contact_id, shared)

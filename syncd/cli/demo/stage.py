@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -160,16 +161,16 @@ class Stage:
 
     def connect(self, player: Player) -> None:
         """Onboard as a user does whose browser says yes: the real consent page, the real redirect."""
-        browser = self.folder / "browser"
+        browser = self.folder / "browser.py"
         if not browser.exists():
             agree = (
-                f"#!{sys.executable}\nimport sys, urllib.parse, urllib.request\n"
+                "import sys, urllib.parse, urllib.request\n"
                 "user = urllib.parse.parse_qs(urllib.parse.urlsplit(sys.argv[1]).query).get('login_hint', [''])[0]\n"
                 "urllib.request.urlopen(sys.argv[1] + '&_allow=1&_user=' + urllib.parse.quote(user)).read()\n"
             )
             browser.write_text(agree)
-            browser.chmod(0o700)
-        done = self.syncd("connect", player.account, BROWSER=f"{browser} %s")
+        opens = shlex.join([sys.executable, str(browser)])  # either path may have spaces
+        done = self.syncd("connect", player.account, BROWSER=f"{opens} %s")
         if done.returncode:
             raise RuntimeError(f"connecting {player.account} failed: {done.stderr[-2000:]}")
 
